@@ -1,0 +1,76 @@
+/**
+ * Reservations: live ones own each of their distinct members; terminal ones own nothing and stand in the retire queue, in
+ * order; every row is either free or findable; ids lie at or below the last lsn, and so does the watermark.
+ */
+import type {AllocDb} from '../machine/alloc_db.ts';
+import {isTerminal, RESERVATION_STATE} from '../result.ts';
+import {RESERVATION} from '../table/reservation_table.ts';
+import {ltU64} from '../words.ts';
+import {checkIndexCells} from './index_cells.ts';
+
+export function checkReservations(db: AllocDb): string | null {
+  const {reservations, retireQueue} = db;
+  const words = reservations.words;
+  let stored = 0;
+  let terminal = 0;
+  for (let row = 0; row < reservations.capacity; row++) {
+    const state = reservations.state(row);
+    if (state === 0) continue;
+    stored++;
+    const at = row * RESERVATION.WORDS;
+    if (state > RESERVATION_STATE.REVOKED) return `reservation row ${row} has state ${state}`;
+    if (reservations.find(words[at], words[at + 1]) !== row) return `reservation row ${row} is not findable`;
+    if (ltU64(db.lastLsnLo, db.lastLsnHi, words[at], words[at + 1])) return `reservation row ${row} is of the future`;
+    if (words[at + RESERVATION.EPOCH] === 0 && words[at + RESERVATION.EPOCH + 1] === 0) {
+      return `reservation row ${row} has epoch 0`;
+    }
+    if (isTerminal(state)) terminal++;
+    const violation = checkMembers(db, row, isTerminal(state));
+    if (violation !== null) return violation;
+  }
+  if (stored !== reservations.stored) return `${stored} reservations are reachable, ${reservations.stored} are counted`;
+  if (terminal !== retireQueue.count + retireQueue.unswept) return 'retire queue and terminal reservations differ';
+  if (ltU64(db.lastLsnLo, db.lastLsnHi, retireQueue.watermarkLo, retireQueue.watermarkHi)) {
+    return 'the retired watermark is of the future';
+  }
+  return (
+    checkQueueOrder(db) ?? checkIndexCells('reservations', reservations.index, row => reservations.state(row) !== 0)
+  );
+}
+
+function checkMembers(db: AllocDb, row: number, terminal: boolean): string | null {
+  const count = db.reservations.memberCount(row);
+  if (count < 1 || count > db.config.maxBundleSize) return `reservation row ${row} has ${count} members`;
+  const seen: Record<number, true> = {};
+  for (let i = 0; i < count; i++) {
+    const resource = db.reservations.member(row, i);
+    if (resource < 0 || resource >= db.resources.count) return `reservation row ${row} has an unknown member`;
+    if (seen[resource]) return `reservation row ${row} lists a member twice`;
+    seen[resource] = true;
+    const owns = db.resources.owner(resource) === row;
+    if (owns === terminal)
+      return `reservation row ${row} ${terminal ? 'is over and owns' : 'is live and lacks'} a member`;
+  }
+  return null;
+}
+
+function checkQueueOrder(db: AllocDb): string | null {
+  const {reservations, retireQueue} = db;
+  const words = reservations.words;
+  for (let i = 0; i < retireQueue.count; i++) {
+    const row = retireQueue.rowAt(i);
+    if (!isTerminal(reservations.state(row))) return `retire queue holds row ${row}, which is live`;
+    const at = row * RESERVATION.WORDS;
+    const released = at + RESERVATION.RELEASED_LSN;
+    if (ltU64(db.lastLsnLo, db.lastLsnHi, words[released], words[released + 1]))
+      return `row ${row} ended in the future`;
+    if (i === 0) continue;
+    const before = retireQueue.rowAt(i - 1) * RESERVATION.WORDS;
+    for (const field of [RESERVATION.RELEASED_LSN, RESERVATION.RETIRE_AFTER]) {
+      if (ltU64(words[at + field], words[at + field + 1], words[before + field], words[before + field + 1])) {
+        return `retire queue is out of order at row ${row}`;
+      }
+    }
+  }
+  return null;
+}

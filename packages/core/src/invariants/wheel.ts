@@ -1,0 +1,51 @@
+/**
+ * The wheel: every reserved reservation is in exactly its deadline's bucket and nothing else is; buckets are within their
+ * bound, linked both ways, and ordered by id and by deadline.
+ */
+import type {AllocDb} from '../machine/alloc_db.ts';
+import {RESERVATION_STATE} from '../result.ts';
+import {RESERVATION} from '../table/reservation_table.ts';
+import {ltU64} from '../words.ts';
+
+export function checkWheel(db: AllocDb): string | null {
+  const {reservations, wheel} = db;
+  const words = reservations.words;
+  let linked = 0;
+  for (let bucket = 0; bucket < wheel.size; bucket++) {
+    let length = 0;
+    let before = -1;
+    for (let row = wheel.headOf(bucket); row >= 0; row = wheel.after(row)) {
+      if (++length > wheel.lengthOf(bucket)) return `bucket ${bucket} is longer than it counts`;
+      const at = row * RESERVATION.WORDS;
+      if (reservations.state(row) !== RESERVATION_STATE.RESERVED)
+        return `bucket ${bucket} holds row ${row}, not reserved`;
+      const deadline = at + RESERVATION.DEADLINE;
+      if (
+        wheel.bucketOf(words[deadline], words[deadline + 1]) !== bucket ||
+        words[at + RESERVATION.BUCKET] !== bucket
+      ) {
+        return `row ${row} is in bucket ${bucket}, not in its deadline's`;
+      }
+      if (words[at + RESERVATION.PREVIOUS] - 1 !== before) return `bucket ${bucket} is not linked back at row ${row}`;
+      if (before >= 0 && !ordered(words, before * RESERVATION.WORDS, at)) return `bucket ${bucket} is out of order`;
+      before = row;
+    }
+    if (length !== wheel.lengthOf(bucket)) return `bucket ${bucket} counts ${wheel.lengthOf(bucket)}, holds ${length}`;
+    if (length > db.config.maxExpirationBucketLen) return `bucket ${bucket} is over its bound`;
+    linked += length;
+  }
+  let reserved = 0;
+  for (let row = 0; row < reservations.capacity; row++) {
+    if (reservations.state(row) === RESERVATION_STATE.RESERVED) reserved++;
+  }
+  if (linked !== reserved) return `${reserved} reservations are reserved, ${linked} are in the wheel`;
+  return linked === wheel.count ? null : `the wheel counts ${wheel.count}, holds ${linked}`;
+}
+
+function ordered(words: Int32Array, before: number, at: number): boolean {
+  const {LSN, DEADLINE} = RESERVATION;
+  return (
+    ltU64(words[before + LSN], words[before + LSN + 1], words[at + LSN], words[at + LSN + 1]) &&
+    !ltU64(words[at + DEADLINE], words[at + DEADLINE + 1], words[before + DEADLINE], words[before + DEADLINE + 1])
+  );
+}

@@ -1,0 +1,23 @@
+/**
+ * confirm(reservation, holder [, epoch]): a hold becomes a sale. The deadline is not compared with the slot: until an
+ * expire is in the log, a late confirm wins, so that expiry and confirm are ordered by the log alone.
+ */
+import {RESERVATION_STATE, RESOURCE_STATE, RESULT, type ResultCode} from '../result.ts';
+import type {AllocDb} from './alloc_db.ts';
+import {checkHolder, checkLive, findSubject} from './lookup.ts';
+import {beginChange, moveMembers} from './transitions.ts';
+
+export function confirm(db: AllocDb): ResultCode {
+  const row = findSubject(db);
+  const live = checkLive(db, row);
+  if (live !== RESULT.OK) return live;
+  const held = checkHolder(db, row);
+  if (held !== RESULT.OK) return held;
+  if (db.reservations.state(row) !== RESERVATION_STATE.RESERVED) return RESULT.INVALID_STATE;
+
+  beginChange(db, row);
+  db.wheel.unschedule(row);
+  db.reservations.setState(row, RESERVATION_STATE.CONFIRMED);
+  moveMembers(db, row, RESOURCE_STATE.CONFIRMED);
+  return RESULT.OK;
+}

@@ -1,0 +1,101 @@
+/**
+ * Read models, as records that are reused. A read changes nothing; reservations take the reader's slot, because what is
+ * past its history window is retired for the reader even before the machine's own clock has come that far.
+ */
+import {isTerminal, RESOURCE_STATE} from '../result.ts';
+import {RESERVATION} from '../table/reservation_table.ts';
+import {RESOURCE} from '../table/resource_table.ts';
+import {ltU64} from '../words.ts';
+import type {AllocDb} from './alloc_db.ts';
+import {findReservation, isBelowWatermark} from './lookup.ts';
+
+/** Answer of a reservation lookup. */
+export const LOOKUP = {FOUND: 1, NOT_FOUND: 2, RETIRED: 3} as const;
+
+/** One resource. */
+export class ResourceView {
+  state: number = RESOURCE_STATE.AVAILABLE;
+  /** True when a live reservation holds it; then the lsn is the low half of that reservation's id. */
+  held: boolean = false;
+  reservationLsnLo: number = 0;
+  reservationLsnHi: number = 0;
+  versionLo: number = 0;
+  versionHi: number = 0;
+}
+
+/** One reservation. Lsns, slots and epoch are lanes of `words`, at the places of RESERVATION; see `lane`. */
+export class ReservationView {
+  state: number = 0;
+  memberCount: number = 0;
+  /** True when released lsn and retire-after slot are set. */
+  terminal: boolean = false;
+  /** A copy of the record's words. */
+  readonly words: Int32Array = new Int32Array(RESERVATION.WORDS);
+  /** Row, for `memberIds`; valid until the next command is applied. */
+  row: number = -1;
+}
+
+/** Fills `out`; false when there is no such resource. */
+export function readResource(db: AllocDb, id: Int32Array, at: number, out: ResourceView): boolean {
+  const row = db.resources.find(id[at], id[at + 1], id[at + 2], id[at + 3]);
+  if (row < 0) return false;
+  const words = db.resources.words;
+  const record = row * RESOURCE.WORDS;
+  const owner = db.resources.owner(row);
+  out.state = db.resources.state(row);
+  out.held = owner >= 0;
+  out.versionLo = words[record + RESOURCE.VERSION];
+  out.versionHi = words[record + RESOURCE.VERSION + 1];
+  if (owner >= 0) {
+    out.reservationLsnLo = db.reservations.words[owner * RESERVATION.WORDS + RESERVATION.LSN];
+    out.reservationLsnHi = db.reservations.words[owner * RESERVATION.WORDS + RESERVATION.LSN + 1];
+  }
+  return true;
+}
+
+/** Fills `out` when FOUND; `id` is the whole 128-bit reservation id. */
+export function readReservation(
+  db: AllocDb,
+  id: Int32Array,
+  at: number,
+  slotLo: number,
+  slotHi: number,
+  out: ReservationView,
+): number {
+  const [w0, w1, w2, w3] = [id[at], id[at + 1], id[at + 2], id[at + 3]];
+  const row = findReservation(db, w0, w1, w2, w3);
+  if (row < 0) return isBelowWatermark(db, w0, w1, w2, w3) ? LOOKUP.RETIRED : LOOKUP.NOT_FOUND;
+  const state = db.reservations.state(row);
+  const terminal = isTerminal(state);
+  if (terminal) {
+    // Past the reader's slot, or past the machine's own (then only its row has not been swept yet).
+    if (db.reservations.retiredAt(row, slotLo, slotHi)) return LOOKUP.RETIRED;
+    if (db.reservations.retiredAt(row, db.lastSlotLo, db.lastSlotHi)) return LOOKUP.RETIRED;
+  }
+  out.state = state;
+  out.terminal = terminal;
+  out.memberCount = db.reservations.memberCount(row);
+  out.row = row;
+  const record = row * RESERVATION.WORDS;
+  for (let word = 0; word < RESERVATION.WORDS; word++) out.words[word] = db.reservations.words[record + word];
+  return LOOKUP.FOUND;
+}
+
+/** Writes the id of a member (0-based, in request order) of the reservation in `row` to `id[at..at+3]`. */
+export function readMemberId(db: AllocDb, row: number, member: number, id: Int32Array, at: number): void {
+  const resource = db.reservations.member(row, member) * RESOURCE.WORDS + RESOURCE.ID;
+  for (let lane = 0; lane < 4; lane++) id[at + lane] = db.resources.words[resource + lane];
+}
+
+/** Slots by which `slot` is ahead of the last applied one, as lanes in `out[0..1]`; 0 when nothing was applied. */
+export function slotLag(db: AllocDb, slotLo: number, slotHi: number, out: Int32Array): void {
+  if (!db.hasSlot || !ltU64(db.lastSlotLo, db.lastSlotHi, slotLo, slotHi)) {
+    out[0] = 0;
+    out[1] = 0;
+    return;
+  }
+  const lo = (slotLo - db.lastSlotLo) | 0;
+  const borrow = slotLo >>> 0 < db.lastSlotLo >>> 0 ? 1 : 0;
+  out[0] = lo;
+  out[1] = (slotHi - db.lastSlotHi - borrow) | 0;
+}

@@ -1,0 +1,172 @@
+/**
+ * Canonical records back into an empty AllocDb. Sections arrive in their order; `finish` rebuilds what a snapshot does not
+ * hold: the wheel's lists by reservation id, the retire queue by released lsn (slots never fall, so that is the order by
+ * retire-after slot too), both by a radix sort over rows.
+ *
+ * Bytes have passed their checksum, yet nothing is trusted: every record is checked against the configuration and the
+ * records before it, and the first contradiction is returned as text.
+ */
+import type {AllocDb} from '../machine/alloc_db.ts';
+import {isTerminal, RESERVATION_STATE, RESOURCE_STATE} from '../result.ts';
+import {OPERATION} from '../table/operation_table.ts';
+import {RESERVATION} from '../table/reservation_table.ts';
+import {RESOURCE} from '../table/resource_table.ts';
+import {ltU64} from '../words.ts';
+import {StateDigest} from './digest.ts';
+import {sortRowsByU64} from './radix_sort.ts';
+import {OPERATION_RECORD, RESERVATION_RECORD, RESOURCE_RECORD, reservationWords, SECTION} from './record_codec.ts';
+import type {SnapshotPosition} from './snapshot_reader.ts';
+
+const OWNED_AS: Record<number, number> = {
+  [RESERVATION_STATE.RESERVED]: RESOURCE_STATE.RESERVED,
+  [RESERVATION_STATE.CONFIRMED]: RESOURCE_STATE.CONFIRMED,
+  [RESERVATION_STATE.REVOKING]: RESOURCE_STATE.REVOKING,
+};
+
+export class SnapshotLoader {
+  readonly digest: StateDigest = new StateDigest();
+  private readonly db: AllocDb;
+  /** Lsn of the holder that each resource record named, two words a row; compared once reservations are there. */
+  private readonly claims: Int32Array;
+
+  /** Sets the position of `db`, which must be freshly constructed, to the snapshot's. */
+  constructor(db: AllocDb, position: SnapshotPosition) {
+    this.db = db;
+    db.restorePosition(position.lsnLo, position.lsnHi, position.slotLo, position.slotHi);
+    db.retireQueue.restoreWatermark(position.watermarkLo, position.watermarkHi);
+    this.digest.addPosition(position);
+    this.claims = new Int32Array(2 * db.resources.capacity);
+  }
+
+  /** Adds `count` records of a section from `words[0..length)`. Returns null, or what contradicts what. */
+  add(section: number, words: Int32Array, length: number, count: number): string | null {
+    let at = 0;
+    for (let i = 0; i < count; i++) {
+      const size = recordWords(section, words, at, length);
+      if (size < 0) return 'a record runs past the end of its block';
+      const problem =
+        section === SECTION.RESOURCES
+          ? this.addResource(words, at)
+          : section === SECTION.RESERVATIONS
+            ? this.addReservation(words, at)
+            : this.addOperation(words, at);
+      if (problem !== null) return problem;
+      this.digest.add(section, words, at, size);
+      at += size;
+    }
+    return at === length ? null : 'a block holds more than its records';
+  }
+
+  /** Completes the state. Returns null, or what contradicts what. */
+  finish(): string | null {
+    const {db} = this;
+    const live: number[] = [];
+    const terminal: number[] = [];
+    for (let row = 0; row < db.reservations.capacity; row++) {
+      const state = db.reservations.state(row);
+      if (state === RESERVATION_STATE.RESERVED) live.push(row);
+      else if (isTerminal(state)) terminal.push(row);
+    }
+    const words = db.reservations.words;
+    for (const row of sortRowsByU64(live, words, RESERVATION.WORDS, RESERVATION.LSN)) {
+      const at = row * RESERVATION.WORDS + RESERVATION.DEADLINE;
+      const bucket = db.wheel.bucketOf(words[at], words[at + 1]);
+      if (db.wheel.isFull(bucket)) return 'more reservations fall due in one slot than its bucket holds';
+      db.wheel.schedule(row, bucket);
+    }
+    for (const row of sortRowsByU64(terminal, words, RESERVATION.WORDS, RESERVATION.RELEASED_LSN)) {
+      db.retireQueue.append(row);
+    }
+    for (let row = 0; row < db.resources.count; row++) {
+      if (db.resources.state(row) !== RESOURCE_STATE.AVAILABLE && db.resources.owner(row) < 0) {
+        return 'a resource is held by a reservation that is not there';
+      }
+    }
+    return null;
+  }
+
+  private addResource(words: Int32Array, at: number): string | null {
+    const {resources} = this.db;
+    const [w0, w1, w2, w3] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
+    if (resources.count >= resources.capacity) return 'more resources than the configuration allows';
+    if (resources.find(w0, w1, w2, w3) >= 0) return 'a resource occurs twice';
+    const state = words[at + RESOURCE_RECORD.STATE];
+    if (state < RESOURCE_STATE.AVAILABLE || state > RESOURCE_STATE.REVOKING) return 'a resource has an unknown state';
+    const row = resources.insert(w0, w1, w2, w3);
+    const record = row * RESOURCE.WORDS;
+    resources.words[record + RESOURCE.STATE] = state;
+    resources.words[record + RESOURCE.VERSION] = words[at + RESOURCE_RECORD.VERSION];
+    resources.words[record + RESOURCE.VERSION + 1] = words[at + RESOURCE_RECORD.VERSION + 1];
+    this.claims[2 * row] = words[at + RESOURCE_RECORD.RESERVATION_LSN];
+    this.claims[2 * row + 1] = words[at + RESOURCE_RECORD.RESERVATION_LSN + 1];
+    return null;
+  }
+
+  private addReservation(words: Int32Array, at: number): string | null {
+    const {db} = this;
+    const {reservations} = db;
+    const [lsnLo, lsnHi] = [words[at], words[at + 1]];
+    const memberCount = words[at + RESERVATION_RECORD.MEMBER_COUNT];
+    const state = words[at + RESERVATION_RECORD.STATE];
+    if (reservations.stored >= reservations.capacity) return 'more reservations than the configuration allows';
+    if (memberCount < 1 || memberCount > db.config.maxBundleSize) return 'a reservation has an impossible member count';
+    if (state < RESERVATION_STATE.RESERVED || state > RESERVATION_STATE.REVOKED)
+      return 'a reservation has an unknown state';
+    if (ltU64(db.lastLsnLo, db.lastLsnHi, lsnLo, lsnHi)) return 'a reservation is newer than the snapshot';
+    if (reservations.find(lsnLo, lsnHi) >= 0) return 'a reservation occurs twice';
+    const row = reservations.insert(lsnLo, lsnHi);
+    const record = row * RESERVATION.WORDS;
+    const stored = reservations.words;
+    for (let lane = 0; lane < 4; lane++) {
+      stored[record + RESERVATION.HOLDER + lane] = words[at + RESERVATION_RECORD.HOLDER + lane];
+      stored[record + RESERVATION.EPOCH + lane] = words[at + RESERVATION_RECORD.EPOCH + lane];
+      stored[record + RESERVATION.RELEASED_LSN + lane] = words[at + RESERVATION_RECORD.RELEASED_LSN + lane];
+    }
+    reservations.setMeta(row, state, memberCount);
+    for (let i = 0; i < memberCount; i++) {
+      const id = at + RESERVATION_RECORD.MEMBERS + 4 * i;
+      const resource = db.resources.find(words[id], words[id + 1], words[id + 2], words[id + 3]);
+      if (resource < 0) return 'a reservation has a member that is not there';
+      reservations.setMember(row, i, resource);
+      if (isTerminal(state)) continue;
+      if (!this.claim(resource, state, lsnLo, lsnHi)) return 'a reservation and its resource disagree';
+      db.resources.words[resource * RESOURCE.WORDS + RESOURCE.OWNER] = row + 1;
+    }
+    return null;
+  }
+
+  /** True when the resource named this reservation as its holder, in the matching state, and has no owner yet. */
+  private claim(resource: number, state: number, lsnLo: number, lsnHi: number): boolean {
+    const {resources} = this.db;
+    return (
+      resources.owner(resource) < 0 &&
+      resources.state(resource) === OWNED_AS[state] &&
+      this.claims[2 * resource] === lsnLo &&
+      this.claims[2 * resource + 1] === lsnHi
+    );
+  }
+
+  private addOperation(words: Int32Array, at: number): string | null {
+    const {db} = this;
+    const {operations} = db;
+    const [w0, w1, w2, w3] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
+    if (operations.used >= operations.capacity) return 'more operations than the configuration allows';
+    const tag = operations.tagOf(w0, w1, w2, w3);
+    if (operations.find(tag, w0, w1, w2, w3, 0, 0) >= 0) return 'an operation occurs twice';
+    const row = operations.insert(tag, w0, w1, w2, w3);
+    const record = row * OPERATION.WORDS;
+    for (let word = 4; word < OPERATION_RECORD.WORDS; word++) operations.words[record + word] = words[at + word];
+    return null;
+  }
+}
+
+/** Words of the record that begins at `at`, or -1 when it does not fit before `length`. */
+function recordWords(section: number, words: Int32Array, at: number, length: number): number {
+  if (section === SECTION.RESOURCES) return at + RESOURCE_RECORD.WORDS <= length ? RESOURCE_RECORD.WORDS : -1;
+  if (section === SECTION.OPERATIONS) return at + OPERATION_RECORD.WORDS <= length ? OPERATION_RECORD.WORDS : -1;
+  if (at + RESERVATION_RECORD.MEMBERS > length) return -1;
+  const memberCount = words[at + RESERVATION_RECORD.MEMBER_COUNT];
+  if (memberCount < 0 || memberCount > (length - at) / 4) return -1;
+  const size = reservationWords(memberCount);
+  return at + size <= length ? size : -1;
+}
