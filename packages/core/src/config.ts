@@ -128,7 +128,9 @@ function tableSizes(config: CoreConfig): TableSize[] {
 
 /** Smallest power of two of at least twice `capacity`: the cells of a key index, so that its load is at most one half. */
 export function indexCells(capacity: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(capacity, 4) * 2));
+  let cells = 8;
+  while (cells < 2 * capacity) cells *= 2;
+  return cells;
 }
 
 /** Bytes of memory that the tables, indexes and the wheel of this configuration take. */

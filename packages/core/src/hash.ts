@@ -9,7 +9,7 @@
  *
  * `Hash128` identifies content (fingerprint of a command, digest of a record). It is unkeyed and part of what is stored,
  * so its definition is fixed: four 32-bit lanes, each absorbing one word of a block by xor, odd multiplication, rotation
- * and addition of its neighbour; a length block and two empty rounds at the end, then a final avalanche per lane.
+ * and addition of its neighbour; a block of length and domain and two empty rounds at the end, then an avalanche per lane.
  */
 
 /** A seeded hash of four lanes to 32 bits. */
@@ -56,11 +56,13 @@ export class KeyHash {
 /** A 128-bit content hash fed in blocks of four words; reused, `lanes` holds the value after `end`. */
 export class Hash128 {
   readonly lanes: Int32Array = new Int32Array(4);
+  private domain: number = 0;
   private blocks: number = 0;
 
   /** Starts a hash in the given domain (a command's tag, a record's kind), so that equal words of two kinds differ. */
   begin(domain: number): void {
-    this.lanes[0] = 0x3c6ef372 ^ domain;
+    this.domain = domain;
+    this.lanes[0] = 0x3c6ef372;
     this.lanes[1] = 0x1f83d9ab;
     this.lanes[2] = 0x2545f491;
     this.lanes[3] = 0x6a09e667;
@@ -87,7 +89,8 @@ export class Hash128 {
 
   /** Completes the hash; afterwards `lanes` is the value until the next `begin`. */
   end(): void {
-    this.block(this.blocks, 0, 0, 0);
+    // Domain and length in a block of their own: mixed into a word of content they could cancel out against it.
+    this.block(this.blocks, this.domain, 0, 0);
     this.block(0, 0, 0, 0);
     this.block(0, 0, 0, 0);
     const lanes = this.lanes;

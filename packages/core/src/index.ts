@@ -50,7 +50,7 @@ export {
   type ResultCode,
   type ResultName,
 } from './result.ts';
-export {digestOf} from './snapshot/digest.ts';
+export {digestOf} from './snapshot/digest_of.ts';
 export {RECORD_FORMAT, SECTION} from './snapshot/record_codec.ts';
 export {SnapshotLoader} from './snapshot/snapshot_loader.ts';
 export {type SectionCounts, type SnapshotPosition, SnapshotReader} from './snapshot/snapshot_reader.ts';

@@ -4,10 +4,7 @@
  * same records but for a chance of 2^-128. It guards against rot and divergence, not against an adversary.
  */
 import {Hash128} from '../hash.ts';
-import type {AllocDb} from '../machine/alloc_db.ts';
-import {bigintOfU128} from '../words.ts';
-import {SECTION} from './record_codec.ts';
-import {type SnapshotPosition, SnapshotReader} from './snapshot_reader.ts';
+import type {SnapshotPosition} from './snapshot_reader.ts';
 
 /** Domain of the position's hash. */
 const POSITION = 4;
@@ -53,15 +50,4 @@ export class StateDigest {
       carry = sum > 0xffff_ffff ? 1 : 0;
     }
   }
-}
-
-/** The digest of the whole state as a u128. Walks everything: for tests, verification and checkpoints. */
-export function digestOf(db: AllocDb): bigint {
-  const reader = new SnapshotReader(db);
-  const room = new Int32Array(Math.max(reader.recordWordsMax, 4096));
-  for (const section of [SECTION.RESOURCES, SECTION.RESERVATIONS, SECTION.OPERATIONS]) {
-    while (reader.read(section, room) > 0);
-  }
-  reader.end();
-  return bigintOfU128(reader.digest.lanes, 0);
 }

@@ -1,0 +1,163 @@
+/**
+ * The public surface of the binary API, by name: lane-level reading and writing for the engine, objects for people,
+ * ids, errors and the typed facade that the embedded database and the network client share. Everything here is pure.
+ */
+
+export type {
+  AbortSignalLike,
+  AnswerBase,
+  AnswerByCommand,
+  BatchAnswers,
+  BatchCommand,
+  CallOptions,
+  CommandInput,
+  ConfirmAnswer,
+  CreateResourceAnswer,
+  CreateResourceInput,
+  FenceNotApplied,
+  GetLeaseAnswer,
+  GetReservationAnswer,
+  GetResourceAnswer,
+  GrantedLease,
+  HolderInput,
+  LeaseView,
+  Metrics,
+  NotAnswered,
+  Outcome,
+  ReadOptions,
+  ReclaimAnswer,
+  ReleaseAnswer,
+  ReservationInput,
+  ReservationView,
+  ReserveAnswer,
+  ReserveBundleInput,
+  Reserved,
+  ReserveInput,
+  ResourceView,
+  RevokeAnswer,
+} from './answers.ts';
+export {type ApiRequest, decodeRequest, encodeRequest} from './api_request.ts';
+export {
+  type ApiResponse,
+  isIndefinite,
+  type LeaseFound,
+  type MetricsResponse,
+  type OverflowName,
+  type ReservationFound,
+  type ReservationStateName,
+  type ResourceStateName,
+  type StartupKindName,
+  type SubmissionFailure,
+  type SubmitResponse,
+} from './api_response.ts';
+export {
+  CODEC_ERROR_TAG,
+  CodecError,
+  type CodecErrorCode,
+  codecErrorFrame,
+  type EnumKind,
+  requestCodecError,
+} from './codec_error.ts';
+export {
+  type ConnectionError,
+  connectionErrorName,
+  decodeConnectionError,
+  decodeHello,
+  decodeWelcome,
+  encodeConnectionError,
+  encodeHello,
+  encodeWelcome,
+  type Hello,
+  type Welcome,
+} from './connection_frames.ts';
+export {
+  CATEGORY,
+  CODEC,
+  CONNECTION_ERROR,
+  CONNECTION_ERROR_NAMES,
+  CONNECTION_FRAME,
+  COUNT_MAX,
+  type ConnectionErrorName,
+  FAILURE,
+  INVALID_REQUEST_REASON,
+  INVALID_REQUEST_REASON_NAMES,
+  PROTOCOL_VERSION,
+  REQUEST,
+  RESPONSE,
+  SIZE,
+  STARTUP_KIND,
+  STARTUP_KIND_NAMES,
+} from './constants.ts';
+export type {Database, Transport, TransportOptions} from './database.ts';
+export {
+  AllocDbError,
+  type DatabaseFailureCode,
+  databaseError,
+  definiteFailure,
+  type Failure,
+  type FailureCode,
+  indefiniteFailure,
+  isAllocDbError,
+  type LocalFailureCode,
+} from './errors.ts';
+export {type FrameHandler, FrameSplitter, SPLIT} from './frame_splitter.ts';
+export {
+  type ClientId,
+  clientId,
+  clientIdFrom,
+  clientIdFromBigint,
+  type HolderId,
+  holderId,
+  holderIdFrom,
+  holderIdFromBigint,
+  type Id,
+  idToBigint,
+  newClientId,
+  newHolderId,
+  newOperationId,
+  newResourceId,
+  type OperationId,
+  operationId,
+  operationIdFrom,
+  operationIdFromBigint,
+  type ReservationId,
+  type ResourceId,
+  reservationId,
+  reservationIdFromBigint,
+  resourceId,
+  resourceIdFrom,
+  resourceIdFromBigint,
+} from './ids.ts';
+export {
+  LEASE_LANES,
+  LeaseRegisters,
+  METRICS_LANES,
+  MetricsRegisters,
+  putLeaseFound,
+  putMetrics,
+  putReservationFound,
+} from './record_writers.ts';
+export {REQUEST_LANES, RequestRegisters, readRequest} from './request_registers.ts';
+export {decodeResponse, decodeResponseAt} from './response_decoder.ts';
+export {encodeResponse} from './response_encoder.ts';
+export {
+  putBatchResult,
+  putFenceNotApplied,
+  putRejectedCommandTooLarge,
+  putRejectedEngineHalted,
+  putRejectedInvalidRequest,
+  putRejectedLsnExhausted,
+  putRejectedOverloaded,
+  putRejectedSlotOverflow,
+  putRejectedStorageFailure,
+  putRejectedStorageFull,
+  putResourceFound,
+  putSubmitCommitted,
+  putTagOnly,
+  putTickApplied,
+  putU64,
+  putU128,
+} from './response_writers.ts';
+export {utf8Bytes} from './text.ts';
+export {toJson} from './to_json.ts';
+export {createDatabase, TransportDatabase} from './transport_database.ts';

@@ -1,0 +1,226 @@
+/**
+ * The read side of the stepper: resource, reservation and lease lookups behind their fence, and the metrics of the wire.
+ * Checks in order: engine_halted, fence, lookup. A fence is judged at once, by what is applied: a read waits for the
+ * frame that holds what it saw, never for a future lsn.
+ *
+ * A halted engine still answers metrics, with counters latched at the last durable frame.
+ */
+import {
+  LEASE_LANES,
+  LeaseRegisters,
+  METRICS_LANES,
+  MetricsRegisters,
+  putFenceNotApplied,
+  putLeaseFound,
+  putMetrics,
+  putReservationFound,
+  putResourceFound,
+  putTagOnly,
+  putU128,
+  REQUEST,
+  REQUEST_LANES,
+  RESPONSE,
+  type RequestRegisters,
+  SIZE,
+} from '@allocdb/api';
+import {
+  hiOf,
+  LOOKUP,
+  loOf,
+  ltU64,
+  RESERVATION,
+  ReservationView,
+  ResourceView,
+  readMemberId,
+  readReservation,
+  readResource,
+  slotLag,
+} from '@allocdb/core';
+import type {AnswerBuffer} from './answer_buffer.ts';
+import type {Stepper} from './stepper.ts';
+
+/** How the engine came up; what a restart may change in the metrics, and nothing else. */
+export interface RecoveryFacts {
+  /** STARTUP_KIND of the wire. */
+  readonly startupKind: number;
+  /** Lsn of the snapshot that was loaded, or null for none and for one of an empty state. */
+  readonly loadedSnapshotLsn: bigint | null;
+  /** Client and internal records replayed. */
+  readonly replayedRecords: number;
+  readonly replayedLastLsn: bigint | null;
+}
+
+export class ReadSide {
+  private readonly stepper: Stepper;
+  private readonly resource: ResourceView = new ResourceView();
+  private readonly reservation: ReservationView = new ReservationView();
+  private readonly lease: LeaseRegisters = new LeaseRegisters();
+  private readonly metrics: MetricsRegisters = new MetricsRegisters();
+  private readonly slot: Int32Array = new Int32Array(2);
+  private readonly lag: Int32Array = new Int32Array(2);
+  /** As of the last durable frame, for when the engine halts. */
+  private readonly latchedLsn: Int32Array = new Int32Array(2);
+  private readonly latchedSlot: Int32Array = new Int32Array(2);
+  private latchedOperations: number = 0;
+  private latchedBacklog: number = 0;
+
+  constructor(stepper: Stepper, recovery: RecoveryFacts) {
+    this.stepper = stepper;
+    const {metrics} = this;
+    metrics.startupKind = recovery.startupKind;
+    metrics.hasLoadedSnapshotLsn = this.setLanes(METRICS_LANES.LOADED_SNAPSHOT_LSN, recovery.loadedSnapshotLsn);
+    metrics.replayedWalFrameCount = Math.min(recovery.replayedRecords, 0xffff_ffff);
+    metrics.hasReplayedWalLastLsn = this.setLanes(METRICS_LANES.REPLAYED_WAL_LAST_LSN, recovery.replayedLastLsn);
+    metrics.hasActiveSnapshotLsn = this.setLanes(METRICS_LANES.ACTIVE_SNAPSHOT_LSN, recovery.loadedSnapshotLsn);
+    this.latch();
+  }
+
+  /** A snapshot has become the newest one. */
+  setActiveSnapshot(lsn: bigint): void {
+    this.metrics.hasActiveSnapshotLsn = this.setLanes(METRICS_LANES.ACTIVE_SNAPSHOT_LSN, lsn === 0n ? null : lsn);
+  }
+
+  /** Keeps what a halted engine will tell; called when everything applied is durable. */
+  latch(): void {
+    const {db} = this.stepper;
+    this.latchedLsn[0] = db.lastLsnLo;
+    this.latchedLsn[1] = db.lastLsnHi;
+    this.latchedSlot[0] = db.lastSlotLo;
+    this.latchedSlot[1] = db.lastSlotHi;
+    this.latchedOperations = db.operations.used;
+  }
+
+  /** Answers a read request at `at`; returns where the answer ends. */
+  answer(request: RequestRegisters, answers: AnswerBuffer, at: number): number {
+    const {words, tag} = request;
+    const {stepper, slot} = this;
+    const view = answers.view;
+    stepper.statedSlot(words[REQUEST_LANES.SLOT] ?? 0, words[REQUEST_LANES.SLOT + 1] ?? 0, slot);
+    if (tag === REQUEST.GET_METRICS) return this.putMetricsAt(view, at);
+    const ofResource = tag === REQUEST.GET_RESOURCE;
+    if (stepper.halted) {
+      return putTagOnly(view, at, ofResource ? RESPONSE.RESOURCE_ENGINE_HALTED : RESPONSE.RESERVATION_ENGINE_HALTED);
+    }
+    const {lastLsnLo, lastLsnHi} = stepper.db;
+    const [fenceLo, fenceHi] = [words[REQUEST_LANES.REQUIRED_LSN] ?? 0, words[REQUEST_LANES.REQUIRED_LSN + 1] ?? 0];
+    if (ltU64(lastLsnLo, lastLsnHi, fenceLo, fenceHi)) {
+      const fence = ofResource ? RESPONSE.RESOURCE_FENCE_NOT_APPLIED : RESPONSE.RESERVATION_FENCE_NOT_APPLIED;
+      return putFenceNotApplied(view, at, fence, fenceLo, fenceHi, !stepper.db.isEmpty, lastLsnLo, lastLsnHi);
+    }
+    return ofResource ? this.putResource(view, at, words) : this.putReservation(answers, at, words, tag);
+  }
+
+  /** Metrics of a halted engine, as of the last frame that became durable. */
+  putHalted(view: DataView, at: number): number {
+    const {metrics, latchedLsn, latchedSlot} = this;
+    metrics.queueDepth = 0;
+    metrics.acceptingWrites = false;
+    metrics.expirationBacklog = this.latchedBacklog;
+    metrics.operationTableUsed = this.latchedOperations;
+    this.setPosition(latchedLsn[0] ?? 0, latchedLsn[1] ?? 0, latchedSlot[0] ?? 0, latchedSlot[1] ?? 0);
+    return this.finishMetrics(view, at);
+  }
+
+  private putMetricsAt(view: DataView, at: number): number {
+    const {stepper, metrics, slot, lag} = this;
+    const {db} = stepper;
+    metrics.queueCapacity = stepper.limits.maxSubmissionQueue;
+    slotLag(db, slot[0] ?? 0, slot[1] ?? 0, lag);
+    metrics.words[METRICS_LANES.LOGICAL_SLOT_LAG] = lag[0] ?? 0;
+    metrics.words[METRICS_LANES.LOGICAL_SLOT_LAG + 1] = lag[1] ?? 0;
+    if (stepper.halted) return this.putHalted(view, at);
+    this.latchedBacklog = db.wheel.countDue(slot[0] ?? 0, slot[1] ?? 0);
+    metrics.queueDepth = stepper.queueDepth;
+    metrics.acceptingWrites = db.lastLsnLo !== -1 || db.lastLsnHi !== -1;
+    metrics.expirationBacklog = this.latchedBacklog;
+    metrics.operationTableUsed = db.operations.used;
+    this.setPosition(db.lastLsnLo, db.lastLsnHi, db.lastSlotLo, db.lastSlotHi);
+    return this.finishMetrics(view, at);
+  }
+
+  private setPosition(lsnLo: number, lsnHi: number, slotLo: number, slotHi: number): void {
+    const {words} = this.metrics;
+    words[METRICS_LANES.LAST_APPLIED_LSN] = lsnLo;
+    words[METRICS_LANES.LAST_APPLIED_LSN + 1] = lsnHi;
+    words[METRICS_LANES.LAST_REQUEST_SLOT] = slotLo;
+    words[METRICS_LANES.LAST_REQUEST_SLOT + 1] = slotHi;
+    this.metrics.hasLastAppliedLsn = lsnLo !== 0 || lsnHi !== 0;
+    this.metrics.hasLastRequestSlot = this.metrics.hasLastAppliedLsn;
+  }
+
+  private finishMetrics(view: DataView, at: number): number {
+    const {metrics} = this;
+    const {capacity} = this.stepper.db.operations;
+    metrics.operationTableCapacity = capacity;
+    metrics.operationTableUtilizationPct = Math.floor((100 * metrics.operationTableUsed) / capacity);
+    return putMetrics(view, at, metrics);
+  }
+
+  private putResource(view: DataView, at: number, words: Int32Array): number {
+    const {resource} = this;
+    const {db} = this.stepper;
+    const id = REQUEST_LANES.ID;
+    if (!readResource(db, words, id, resource)) return putTagOnly(view, at, RESPONSE.RESOURCE_NOT_FOUND);
+    return putResourceFound(
+      view,
+      at,
+      words[id] ?? 0,
+      words[id + 1] ?? 0,
+      words[id + 2] ?? 0,
+      words[id + 3] ?? 0,
+      resource.state,
+      resource.held,
+      resource.reservationLsnLo,
+      resource.reservationLsnHi,
+      db.shard.lo,
+      db.shard.hi,
+      resource.versionLo,
+      resource.versionHi,
+    );
+  }
+
+  private putReservation(answers: AnswerBuffer, at: number, words: Int32Array, tag: number): number {
+    const {reservation, slot, stepper} = this;
+    const [slotLo, slotHi] = [slot[0] ?? 0, slot[1] ?? 0];
+    const found = readReservation(stepper.db, words, REQUEST_LANES.ID, slotLo, slotHi, reservation);
+    if (found === LOOKUP.NOT_FOUND) return putTagOnly(answers.view, at, RESPONSE.RESERVATION_NOT_FOUND);
+    if (found === LOOKUP.RETIRED) return putTagOnly(answers.view, at, RESPONSE.RESERVATION_RETIRED);
+    this.fillLease(words);
+    if (tag === REQUEST.GET_RESERVATION) return putReservationFound(answers.view, at, this.lease);
+    answers.ensure(at, SIZE.LEASE_HEADER_MAX + SIZE.ID * reservation.memberCount);
+    let end = putLeaseFound(answers.view, at, this.lease);
+    const member = LEASE_LANES.RESOURCE_ID;
+    const lanes = this.lease.words;
+    for (let i = 0; i < reservation.memberCount; i++) {
+      readMemberId(stepper.db, reservation.row, i, lanes, member);
+      const [w0, w1, w2, w3] = [lanes[member], lanes[member + 1], lanes[member + 2], lanes[member + 3]];
+      end = putU128(answers.view, end, w0 ?? 0, w1 ?? 0, w2 ?? 0, w3 ?? 0);
+    }
+    return end;
+  }
+
+  private fillLease(request: Int32Array): void {
+    const {lease, reservation, stepper} = this;
+    const copy = (to: number, from: Int32Array, at: number, lanes: number) => {
+      for (let lane = 0; lane < lanes; lane++) lease.words[to + lane] = from[at + lane] ?? 0;
+    };
+    copy(LEASE_LANES.RESERVATION_ID, request, REQUEST_LANES.ID, 4);
+    copy(LEASE_LANES.HOLDER_ID, reservation.words, RESERVATION.HOLDER, 4);
+    copy(LEASE_LANES.LEASE_EPOCH, reservation.words, RESERVATION.EPOCH, 2);
+    copy(LEASE_LANES.CREATED_LSN, reservation.words, RESERVATION.LSN, 2);
+    copy(LEASE_LANES.DEADLINE_SLOT, reservation.words, RESERVATION.DEADLINE, 2);
+    copy(LEASE_LANES.RELEASED_LSN, reservation.words, RESERVATION.RELEASED_LSN, 2);
+    copy(LEASE_LANES.RETIRE_AFTER_SLOT, reservation.words, RESERVATION.RETIRE_AFTER, 2);
+    readMemberId(stepper.db, reservation.row, 0, lease.words, LEASE_LANES.RESOURCE_ID);
+    lease.state = reservation.state;
+    lease.memberCount = reservation.memberCount;
+    lease.hasReleasedLsn = reservation.terminal;
+    lease.hasRetireAfterSlot = reservation.terminal;
+  }
+
+  private setLanes(at: number, value: bigint | null): boolean {
+    this.metrics.words[at] = loOf(value ?? 0n);
+    this.metrics.words[at + 1] = hiOf(value ?? 0n);
+    return value !== null;
+  }
+}

@@ -1,0 +1,322 @@
+/**
+ * The engine: the stepper and the only loop that performs what it decides. It freezes the open frame once per turn of the
+ * event loop, after every readable socket of the turn was served, writes it, and tells the stepper; no timer and no
+ * artificial delay. While a frame is being written on the thread pool the next one fills; on a fast disk it is written
+ * at once, blocking, which is faster there.
+ *
+ * "Frame durable" is an event that this file delivers from a file; a replicated log would deliver the same event.
+ */
+import {
+  type ApiRequest,
+  type ApiResponse,
+  CODEC,
+  decodeResponse,
+  encodeRequest,
+  RequestRegisters,
+  readRequest,
+  requestCodecError,
+} from '@allocdb/api';
+import type {AllocDb} from '@allocdb/core';
+import {type CommitMode, type FileIo, nodeFileIo} from '@allocdb/wal';
+import {monotonicMs, sleep} from '../clock.ts';
+import type {DatabaseConfig} from '../config.ts';
+import {Checkpointer, type CheckpointInfo, type CheckpointOptions} from '../storage/checkpointer.ts';
+import {type DataDirectory, openDirectory} from '../storage/data_directory.ts';
+import {AnswerBuffer, LENGTH_BYTES} from './answer_buffer.ts';
+import {type EngineMetrics, readMetrics} from './metrics.ts';
+import {type SlotPolicy, SlotSource, TRUST_REQUEST_SLOTS} from './slot_source.ts';
+import {Stepper} from './stepper.ts';
+
+/** How to open an engine; everything but `dir` has a default. */
+export interface EngineOptions {
+  readonly dir: string;
+  /** What to create the directory with; null to open it with what it was created with. */
+  readonly config?: DatabaseConfig | null;
+  readonly slots?: (db: AllocDb) => SlotPolicy;
+  /** How frames are written; adaptive measures the disk. */
+  readonly commitMode?: CommitMode;
+  readonly segmentBytes?: number;
+  readonly maxFrameBytes?: number;
+  readonly checkpoint?: Partial<CheckpointOptions>;
+  /** Files, clock of durations and randomness; the real ones unless a test simulates them. */
+  readonly io?: FileIo;
+}
+
+const DEFAULT_CHECKPOINT: CheckpointOptions = {
+  everyLogBytes: 256 << 20,
+  bytesPerSecond: 128 << 20,
+  retainLogBytes: 0,
+};
+
+/** What has become of the engine. */
+export type EngineState = 'running' | 'halted' | 'closed';
+
+export class SingleNodeEngine {
+  readonly directory: DataDirectory;
+  readonly checkpoints: Checkpointer;
+  private readonly stepper: Stepper;
+  private readonly slots: SlotSource;
+  private readonly io: FileIo;
+  private readonly syncAnswers: AnswerBuffer = new AnswerBuffer();
+  private readonly waiting: {resolve: () => void; reject: (reason: Error) => void}[] = [];
+  private turnScheduled: boolean = false;
+  private frameOpenedMs: number = 0;
+  private failure: Error | null = null;
+  private closed: boolean = false;
+
+  /**
+   * Opens or creates the directory: on return the state is recovered and checked, and the engine takes requests.
+   * Throws OpenError (locked, config_mismatch, corrupt_log, …), having changed nothing but the lock.
+   */
+  static open(options: EngineOptions): SingleNodeEngine {
+    const io = options.io ?? nodeFileIo;
+    const directory = openDirectory({
+      io,
+      dir: options.dir,
+      config: options.config ?? null,
+      commitMode: options.commitMode ?? 'adaptive',
+      segmentBytes: options.segmentBytes ?? 64 << 20,
+      maxFrameBytes: options.maxFrameBytes ?? 8 << 20,
+    });
+    try {
+      return new SingleNodeEngine(io, directory, options);
+    } catch (error) {
+      directory.wal.abandon();
+      directory.lock.release();
+      throw error;
+    }
+  }
+
+  private constructor(io: FileIo, directory: DataDirectory, options: EngineOptions) {
+    const {db, wal, config, recovery} = directory;
+    this.io = io;
+    this.directory = directory;
+    this.slots = new SlotSource(db, options.slots?.(db) ?? TRUST_REQUEST_SLOTS);
+    this.stepper = new Stepper(db, wal, config.engine, this.slots, recovery, () => this.makeRoom());
+    this.checkpoints = new Checkpointer(
+      io,
+      directory.snapshotDir,
+      db,
+      wal,
+      {...DEFAULT_CHECKPOINT, ...options.checkpoint},
+      {settled: () => this.settled(), now: monotonicMs, sleep},
+    );
+  }
+
+  get db(): AllocDb {
+    return this.directory.db;
+  }
+
+  get config(): DatabaseConfig {
+    return this.directory.config;
+  }
+
+  get state(): EngineState {
+    if (this.closed) return 'closed';
+    return this.stepper.halted ? 'halted' : 'running';
+  }
+
+  /** What halted the engine, or null. */
+  get haltCause(): Error | null {
+    return this.failure;
+  }
+
+  /** Last lsn that is durable; null before the first. */
+  get durableLsn(): bigint | null {
+    return this.db.isEmpty ? null : this.directory.wal.durableLsn;
+  }
+
+  /**
+   * Takes one request frame and returns its response frame (both without length). What the response says is durable on
+   * return. Throws CodecError for bytes that are no request: then nothing was done. Throws Error when it is called while
+   * pipelined requests wait: the two uses do not mix.
+   */
+  handleApiBytes(bytes: Uint8Array): Uint8Array {
+    this.assertOpen();
+    if (this.stepper.isBusy) throw new Error('handleApiBytes cannot be used while pipelined requests wait');
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.slots.refresh();
+    const answers = this.syncAnswers;
+    const error = this.stepper.handle(view, bytes, 0, bytes.length, answers, false);
+    if (error !== CODEC.NONE) throw codecErrorOf(view, bytes.length);
+    this.commitSync();
+    const taken = answers.take();
+    if (taken === null) throw new Error('assertion failed: a synchronous request is answered');
+    return taken.subarray(LENGTH_BYTES);
+  }
+
+  /** {@link SingleNodeEngine.handleApiBytes} for objects. */
+  handleApiRequest(request: ApiRequest): ApiResponse {
+    return decodeResponse(this.handleApiBytes(encodeRequest(request)));
+  }
+
+  /**
+   * Takes one request frame of a pipelining caller: `view` and `bytes` are over the same memory. The response is written
+   * to `answers` behind its length, in order, and released, with a call of its `onReady`, when what it says is durable.
+   * Answers NONE, or the codec error of bytes that are no request: then nothing was done and nothing written.
+   */
+  submitBytes(view: DataView, bytes: Uint8Array, offset: number, length: number, answers: AnswerBuffer): number {
+    this.assertOpen();
+    if (!this.turnScheduled) this.beginTurn();
+    return this.stepper.handle(view, bytes, offset, length, answers, true);
+  }
+
+  /** A request and the promise of its response; resolves when what the response says is durable. */
+  submit(request: ApiRequest): Promise<ApiResponse> {
+    return new Promise((resolve, reject) => {
+      const frame = encodeRequest(request);
+      const answers = new AnswerBuffer(() => {
+        const taken = answers.take();
+        if (taken !== null) resolve(decodeResponse(taken.subarray(LENGTH_BYTES)));
+      });
+      const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+      const error = this.submitBytes(view, frame, 0, frame.length, answers);
+      if (error !== CODEC.NONE) reject(codecErrorOf(view, frame.length));
+    });
+  }
+
+  /** Writes a snapshot and cuts the log behind the one before; resolves when the snapshot is durable and published. */
+  async checkpoint(): Promise<CheckpointInfo> {
+    this.assertOpen();
+    const info = await this.checkpoints.run();
+    this.stepper.reads.setActiveSnapshot(info.lsn);
+    return info;
+  }
+
+  /** Everything that is counted and measured, as of now; slots are judged at `currentSlot`. */
+  metrics(currentSlot: bigint): EngineMetrics {
+    return readMetrics(this.stepper, this.directory, this.checkpoints, currentSlot);
+  }
+
+  /**
+   * Stops: waits for a checkpoint under way and for the frame in flight, makes what was taken durable, seals the log and
+   * releases the lock. Later calls throw. Idempotent.
+   */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    await this.checkpoints.stop();
+    if (!this.stepper.halted) {
+      try {
+        await this.settled();
+      } catch {
+        // The engine has halted while closing; whoever waited has been told.
+      }
+    }
+    this.closeNow();
+  }
+
+  /** {@link SingleNodeEngine.close} for callers that have used the synchronous entry points only. */
+  closeNow(): void {
+    if (this.closed) return;
+    this.closed = true;
+    try {
+      this.directory.wal.closeSync();
+    } finally {
+      this.directory.lock.release();
+    }
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw new Error('the engine is closed');
+  }
+
+  private beginTurn(): void {
+    this.turnScheduled = true;
+    this.slots.refresh();
+    if (this.frameOpenedMs === 0) this.frameOpenedMs = this.io.now();
+    setImmediate(() => this.endTurn());
+  }
+
+  private endTurn(): void {
+    this.turnScheduled = false;
+    if (!this.closed) this.flush();
+    this.stepper.deliver();
+    if (this.checkpoints.isDue && !this.stepper.halted) this.startCheckpoint();
+  }
+
+  /** Freezes and writes the open frame, unless one is being written: its completion will come here. */
+  private flush(): void {
+    const {wal} = this.directory;
+    if (this.stepper.isFlying || this.stepper.halted) return;
+    if (wal.prefersInline) this.commitSync();
+    else if (wal.freeze()) {
+      this.stepper.frameFrozen();
+      this.writeInBackground(wal.writeFrozen(), this.frameOpenedMs);
+    }
+    this.frameOpenedMs = 0;
+    if (!this.stepper.isBusy) this.wakeSettled();
+  }
+
+  private writeInBackground(written: Promise<void>, openedMs: number): void {
+    written.then(
+      () => {
+        this.noteFrame(openedMs);
+        this.stepper.frameDurable();
+        this.flush();
+        this.stepper.deliver();
+      },
+      (error: unknown) => {
+        this.halt(error);
+        this.stepper.deliver();
+      },
+    );
+  }
+
+  private commitSync(): void {
+    const {wal} = this.directory;
+    if (this.stepper.halted || !wal.freeze()) return;
+    this.stepper.frameFrozen();
+    try {
+      wal.writeFrozenSync();
+    } catch (error) {
+      this.halt(error);
+      return;
+    }
+    this.noteFrame(this.frameOpenedMs);
+    this.stepper.frameDurable();
+  }
+
+  private makeRoom(): boolean {
+    if (this.stepper.isFlying || this.stepper.halted) return false;
+    this.commitSync();
+    return !this.stepper.halted;
+  }
+
+  private noteFrame(openedMs: number): void {
+    const {counters} = this.stepper;
+    counters.frames++;
+    if (openedMs > 0) counters.commitLatency.record(this.io.now() - openedMs);
+    counters.syncLatency.record(this.directory.wal.metrics.lastSyncMs);
+  }
+
+  private halt(error: unknown): void {
+    this.failure = error instanceof Error ? error : new Error(String(error));
+    this.stepper.frameFailed();
+    this.wakeSettled();
+  }
+
+  /** Resolves once everything applied now is durable and nothing is in flight. */
+  private settled(): Promise<void> {
+    if (this.failure !== null) return Promise.reject(this.failure);
+    if (!this.stepper.isBusy) return Promise.resolve();
+    if (!this.turnScheduled && !this.stepper.isFlying) this.beginTurn();
+    return new Promise((resolve, reject) => this.waiting.push({resolve, reject}));
+  }
+
+  private wakeSettled(): void {
+    const {failure} = this;
+    for (const waiter of this.waiting.splice(0)) {
+      if (failure !== null) waiter.reject(failure);
+      else waiter.resolve();
+    }
+  }
+
+  private startCheckpoint(): void {
+    this.checkpoint().catch((error: unknown) => this.checkpoints.noteFailure(error));
+  }
+}
+
+function codecErrorOf(view: DataView, length: number): Error {
+  const registers = new RequestRegisters();
+  return requestCodecError(readRequest(view, 0, length, registers), registers);
+}

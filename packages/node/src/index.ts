@@ -1,0 +1,22 @@
+/**
+ * The engine's public surface, by name. API codecs are re-exported as the engine's own.
+ */
+export {MonotonicSlotClock} from './clock.ts';
+export {
+  configIssues,
+  configOfJson,
+  configToJson,
+  type DatabaseConfig,
+  type EngineLimits,
+  parseConfig,
+} from './config.ts';
+export * from './api.ts';
+export {AnswerBuffer} from './engine/answer_buffer.ts';
+export {RECORD_TYPE} from './engine/command_log.ts';
+export {LatencyHistogram} from './engine/latency_histogram.ts';
+export type {CommandCount, EngineMetrics, TableFill} from './engine/metrics.ts';
+export type {RecoveryFacts} from './engine/reads.ts';
+export {type EngineOptions, type EngineState, SingleNodeEngine} from './engine/single_node_engine.ts';
+export {type SlotClock, type SlotPolicy, TRUST_REQUEST_SLOTS} from './engine/slot_source.ts';
+export {isOpenError, OpenError, type OpenErrorCode} from './errors.ts';
+export type {CheckpointInfo, CheckpointOptions} from './storage/checkpointer.ts';

@@ -1,0 +1,158 @@
+/**
+ * Checkpoints while the engine runs: cut, copy out, wait until the log is durable through the cut, publish, mark it in
+ * the log, drop snapshots but the newest two, cut the log behind the older of them. Commands go on meanwhile. The log
+ * always reaches back to the previous snapshot, so that a rotten newest one costs a longer replay and nothing else.
+ *
+ * One at a time; a failure leaves the last snapshot in place and is thrown to whoever asked.
+ */
+import {type AllocDb, hiOf, loOf, writeU128} from '@allocdb/core';
+import {type FileIo, joinPath, type Wal} from '@allocdb/wal';
+import {snapshotLsns} from './data_directory.ts';
+import {snapshotName} from './snapshot_format.ts';
+import {type SnapshotInfo, SnapshotWriter} from './snapshot_writer.ts';
+
+/** Snapshots that are kept. */
+const KEPT_SNAPSHOTS = 2;
+
+/** When and how checkpoints are made. */
+export interface CheckpointOptions {
+  /** Log bytes since the last checkpoint after which the next one begins by itself; null for never. */
+  readonly everyLogBytes: number | null;
+  /** Most bytes per second that writing a snapshot takes from the disk. */
+  readonly bytesPerSecond: number;
+  /** Bytes of log to keep even where no recovery needs them: for audit, change feeds and restores. */
+  readonly retainLogBytes: number;
+}
+
+/** What the engine does for a checkpoint. */
+export interface CheckpointHost {
+  /** Resolves once everything applied now is durable and no frame is in flight; rejects when the engine halts. */
+  settled(): Promise<void>;
+  /** Milliseconds of a monotonic clock. */
+  now(): number;
+  sleep(ms: number): Promise<void>;
+}
+
+/** A finished checkpoint. */
+export interface CheckpointInfo extends SnapshotInfo {
+  readonly durationMs: number;
+}
+
+export class Checkpointer {
+  private readonly io: FileIo;
+  private readonly snapshotDir: string;
+  private readonly db: AllocDb;
+  private readonly wal: Wal;
+  private readonly options: CheckpointOptions;
+  private readonly host: CheckpointHost;
+  private running: Promise<CheckpointInfo> | null = null;
+  private logBytesAtLast: number;
+  /** Finished since the engine opened. */
+  count: number = 0;
+  last: CheckpointInfo | null = null;
+  /** When the last one finished, on the host's clock; null before the first. */
+  lastAtMs: number | null = null;
+
+  constructor(
+    io: FileIo,
+    snapshotDir: string,
+    db: AllocDb,
+    wal: Wal,
+    options: CheckpointOptions,
+    host: CheckpointHost,
+  ) {
+    this.io = io;
+    this.snapshotDir = snapshotDir;
+    this.db = db;
+    this.wal = wal;
+    this.options = options;
+    this.host = host;
+    this.logBytesAtLast = wal.metrics.bytesWritten;
+  }
+
+  get isRunning(): boolean {
+    return this.running !== null;
+  }
+
+  /** Log bytes written since the last checkpoint began, or since the engine opened. */
+  get logBytesSince(): number {
+    return this.wal.metrics.bytesWritten - this.logBytesAtLast;
+  }
+
+  /** True when the log has grown enough for a checkpoint by itself. */
+  get isDue(): boolean {
+    const {everyLogBytes} = this.options;
+    return everyLogBytes !== null && this.running === null && this.logBytesSince >= everyLogBytes;
+  }
+
+  /** Checkpoints that failed, and why the last one did. */
+  failures: number = 0;
+  lastFailure: unknown = null;
+
+  noteFailure(error: unknown): void {
+    this.failures++;
+    this.lastFailure = error;
+  }
+
+  /** Lets the checkpoint under way end, whatever comes of it. */
+  async stop(): Promise<void> {
+    await this.running?.catch(() => undefined);
+  }
+
+  /** Makes a checkpoint of the state as it is now, or joins the one under way. */
+  run(): Promise<CheckpointInfo> {
+    this.running ??= this.make().finally(() => {
+      this.running = null;
+    });
+    return this.running;
+  }
+
+  private async make(): Promise<CheckpointInfo> {
+    const started = this.host.now();
+    this.logBytesAtLast = this.wal.metrics.bytesWritten;
+    const writer = new SnapshotWriter(this.io, this.snapshotDir, this.db);
+    const written = await writer.write(bytes => this.pace(started, bytes));
+    await this.host.settled();
+    writer.publish();
+    if (written.lsn > 0n) this.mark(written);
+    this.prune();
+    const info = {...written, durationMs: this.host.now() - started};
+    this.count++;
+    this.last = info;
+    this.lastAtMs = this.host.now();
+    return info;
+  }
+
+  /** A log without room for the marker goes without: the digest stands in the snapshot too. */
+  private mark(snapshot: SnapshotInfo): void {
+    const digest = new Int32Array(4);
+    writeU128(digest, 0, snapshot.digest);
+    this.wal.writeSnapshotMarkerSync(loOf(snapshot.lsn), hiOf(snapshot.lsn), new Uint8Array(digest.buffer));
+  }
+
+  private async pace(started: number, bytes: number): Promise<void> {
+    const ahead = (1000 * bytes) / this.options.bytesPerSecond - (this.host.now() - started);
+    if (ahead > 1) await this.host.sleep(ahead);
+  }
+
+  private prune(): void {
+    const lsns = snapshotLsns(this.io, this.snapshotDir);
+    for (const lsn of lsns.slice(KEPT_SNAPSHOTS)) this.io.unlink(joinPath(this.snapshotDir, snapshotName(lsn)));
+    if (lsns.length > KEPT_SNAPSHOTS) this.io.syncDir(this.snapshotDir);
+    const previous = lsns[KEPT_SNAPSHOTS - 1];
+    if (previous === undefined) return;
+    const needed = previous + 1n;
+    const retained = this.firstRetainedLsn();
+    this.wal.truncateBefore(retained < needed ? retained : needed);
+  }
+
+  /** First lsn of the segment with which the newest ones reach the bytes to retain; null when all must stay. */
+  private firstRetainedLsn(): bigint {
+    let bytes = 0;
+    for (const segment of this.wal.segments.reverse()) {
+      bytes += segment.bytes;
+      if (bytes >= this.options.retainLogBytes) return segment.firstLsn;
+    }
+    return 0n;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The log back into the state: every record after the state's lsn, in order, through the same apply code as the first
+ * time. A log holds only what had passed every check before it was written, so whatever would not pass now is an error
+ * of the log, named with its lsn; nothing is skipped or guessed.
+ *
+ * At each snapshot marker that is passed the state must be sound and have the marker's digest.
+ */
+import {
+  type AllocDb,
+  bigintOfU64,
+  bigintOfU128,
+  checkInvariants,
+  DECODE,
+  digestOf,
+  historyOverflows,
+  ltU64,
+  Outcome,
+  overflowOf,
+  SlotOverflow,
+} from '@allocdb/core';
+import {type LogCursor, READ} from '@allocdb/wal';
+import {RECORD_TYPE} from '../engine/command_log.ts';
+import {OpenError} from '../errors.ts';
+
+export class Replayer {
+  /** Records applied. */
+  records: number = 0;
+  /** Snapshot markers whose digest was compared and found equal. */
+  markersVerified: number = 0;
+  private readonly markers: Map<bigint, bigint> = new Map();
+  private readonly db: AllocDb;
+  private readonly outcome: Outcome = new Outcome();
+  private readonly overflow: SlotOverflow = new SlotOverflow();
+
+  constructor(db: AllocDb) {
+    this.db = db;
+  }
+
+  private apply(cursor: LogCursor): void {
+    const {db, outcome, overflow} = this;
+    const {lsnLo, lsnHi, stampLo, stampHi} = cursor;
+    if (ltU64(stampLo, stampHi, db.lastSlotLo, db.lastSlotHi)) {
+      const [slot, last] = [bigintOfU64(stampLo, stampHi), bigintOfU64(db.lastSlotLo, db.lastSlotHi)];
+      throw new OpenError('rewound_slot', `lsn ${lsnOf(cursor)} is of slot ${slot}, behind slot ${last} before it`);
+    }
+    if (cursor.type === RECORD_TYPE.CLIENT_COMMAND) {
+      this.expect(db.decodeClient(cursor.view, cursor.offset, cursor.length) === DECODE.NONE, cursor);
+      this.expect(!overflowOf(db, stampLo, stampHi, overflow), cursor);
+      db.applyClient(lsnLo, lsnHi, stampLo, stampHi, outcome);
+    } else {
+      this.expect(cursor.type === RECORD_TYPE.INTERNAL_COMMAND, cursor);
+      this.expect(db.decodeInternal(cursor.view, cursor.offset, cursor.length) === DECODE.NONE, cursor);
+      this.expect(!historyOverflows(db, stampLo, stampHi, overflow), cursor);
+      db.applyInternal(lsnLo, lsnHi, stampLo, stampHi, outcome);
+    }
+    this.records++;
+    if (this.markers.size > 0) this.verifyMarker();
+  }
+
+  /**
+   * Reads the snapshot markers of the log ahead, so that the state can be compared with each as replay passes its lsn: a
+   * marker stands behind the records that came in while its snapshot was written.
+   */
+  expectMarkers(cursor: LogCursor): void {
+    const digest = new Int32Array(4);
+    try {
+      for (let event = cursor.next(); event !== READ.END; event = cursor.next()) {
+        if (event !== READ.SNAPSHOT_MARKER) continue;
+        new Uint8Array(digest.buffer).set(cursor.payload());
+        this.markers.set(cursor.lsn, bigintOfU128(digest, 0));
+      }
+    } finally {
+      cursor.close();
+    }
+  }
+
+  /** Applies every record from the cursor on. Throws OpenError `undecodable_command`, `rewound_slot` or as above. */
+  replay(cursor: LogCursor): void {
+    try {
+      for (let event = cursor.next(); event !== READ.END; event = cursor.next()) {
+        if (event === READ.RECORD) this.apply(cursor);
+      }
+    } finally {
+      cursor.close();
+    }
+  }
+
+  private verifyMarker(): void {
+    const {db} = this;
+    const lsn = bigintOfU64(db.lastLsnLo, db.lastLsnHi);
+    const digest = this.markers.get(lsn);
+    if (digest === undefined) return;
+    checkSound(db);
+    const actual = digestOf(db);
+    if (actual !== digest) {
+      const [found, marked] = [actual.toString(16), digest.toString(16)];
+      throw new OpenError('digest_mismatch', `at lsn ${lsn} the state has digest ${found}, the log says ${marked}`);
+    }
+    this.markersVerified++;
+  }
+
+  private expect(condition: boolean, cursor: LogCursor): void {
+    if (condition) return;
+    throw new OpenError(
+      'undecodable_command',
+      `lsn ${lsnOf(cursor)} (type ${cursor.type}) is no command of this database`,
+    );
+  }
+}
+
+/** Throws OpenError `invariant_violation` when the state is not sound. */
+export function checkSound(db: AllocDb): void {
+  const violations = checkInvariants(db);
+  if (violations.length === 0) return;
+  const lsn = bigintOfU64(db.lastLsnLo, db.lastLsnHi);
+  throw new OpenError('invariant_violation', `at lsn ${lsn} the state is not sound:`, violations);
+}
+
+function lsnOf(cursor: LogCursor): bigint {
+  return bigintOfU64(cursor.lsnLo, cursor.lsnHi);
+}

@@ -1,0 +1,52 @@
+/**
+ * For tests and tools: a data directory that begins somewhere else than at lsn 1.
+ */
+import {AllocDb, hiOf, loOf, U64_MAX} from '@allocdb/core';
+import {type FileIo, joinPath, nodeFileIo, Wal} from '@allocdb/wal';
+import type {DatabaseConfig} from '../config.ts';
+import {OpenError} from '../errors.ts';
+import {newHashSeed, readConfigFile, writeConfigFile} from '../storage/config_file.ts';
+import {SnapshotWriter} from '../storage/snapshot_writer.ts';
+
+/** Where the directory begins: the position of an otherwise empty snapshot. */
+export interface StartPosition {
+  readonly lsn: bigint;
+  readonly slot: bigint;
+}
+
+/**
+ * Creates a data directory that holds an empty snapshot at a position and a log that begins behind it. Resolves when all
+ * of it is durable; rejects with OpenError `not_empty` where a database is already.
+ */
+export async function createDirectoryAt(
+  dir: string,
+  config: DatabaseConfig,
+  start: StartPosition,
+  io: FileIo = nodeFileIo,
+): Promise<void> {
+  io.makeDir(dir);
+  const lock = io.lock(dir);
+  try {
+    if (readConfigFile(io, dir) !== null) throw new OpenError('not_empty', `${dir} holds a database already`);
+    const hashSeed = newHashSeed(io);
+    const snapshotDir = joinPath(dir, 'snapshots');
+    io.makeDir(snapshotDir);
+    io.makeDir(joinPath(dir, 'wal'));
+    const db = new AllocDb(config.core, hashSeed);
+    db.restorePosition(loOf(start.lsn), hiOf(start.lsn), loOf(start.slot), hiOf(start.slot));
+    const writer = new SnapshotWriter(io, snapshotDir, db);
+    await writer.write(async () => undefined);
+    writer.publish();
+    Wal.open({
+      io,
+      dir: joinPath(dir, 'wal'),
+      lock: false,
+      firstLsn: start.lsn === U64_MAX ? U64_MAX : start.lsn + 1n,
+      floor: 0n,
+    }).closeSync();
+    io.syncDir(dir);
+    writeConfigFile(io, dir, {config, hashSeed});
+  } finally {
+    lock.release();
+  }
+}

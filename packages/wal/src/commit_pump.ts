@@ -1,0 +1,118 @@
+/**
+ * Shared promises over the write path: one frame in flight, all waiters of a frame share its promise.
+ *
+ * A commit first yields one microtask, so that whatever one turn of the event loop appends goes into one frame; there
+ * is no other delay. Every promise settles: when the log fails, all of them reject with the same error.
+ * When nothing has been committed for a while, the last frame is proven by an idle marker.
+ */
+
+import {FRAME_KIND} from './format.ts';
+import type {LogWriter} from './log_writer.ts';
+import type {SyncMeter} from './sync_meter.ts';
+
+interface Waiters {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class CommitPump {
+  readonly #writer: LogWriter;
+  readonly #meter: SyncMeter;
+  readonly #idleMarkerMs: number;
+  #current: Waiters | null = null;
+  #next: Waiters | null = null;
+  #running: Promise<void> | null = null;
+  #idleTimer: NodeJS.Timeout | null = null;
+
+  constructor(writer: LogWriter, meter: SyncMeter, idleMarkerMs: number) {
+    this.#writer = writer;
+    this.#meter = meter;
+    this.#idleMarkerMs = idleMarkerMs;
+  }
+
+  async commit(): Promise<void> {
+    this.#writer.assertUsable();
+    const {open, frozen} = this.#writer.stage;
+    if (open.records > 0 || (frozen.records > 0 && this.#current === null)) {
+      this.#next ??= newWaiters();
+      this.#running ??= this.#run();
+      return this.#next.promise;
+    }
+    return this.#current?.promise;
+  }
+
+  /** Resolves when no frame is in flight and none is waited for. */
+  async drained(): Promise<void> {
+    await this.#running;
+  }
+
+  stop(): void {
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    this.#idleTimer = null;
+  }
+
+  async #run(): Promise<void> {
+    await Promise.resolve();
+    while (this.#next !== null) {
+      const waiters = this.#next;
+      this.#current = waiters;
+      this.#next = null;
+      try {
+        await this.#writeAll();
+        waiters.resolve();
+      } catch (error) {
+        waiters.reject(error);
+        this.#rejectNext(error);
+      }
+      this.#current = null;
+    }
+    this.#running = null;
+    this.#armIdleTimer();
+  }
+
+  /** A frame that was frozen by hand goes first. */
+  async #writeAll(): Promise<void> {
+    if (this.#writer.stage.frozen.records > 0) await this.#writeFrozen();
+    if (this.#writer.stage.freeze()) await this.#writeFrozen();
+  }
+
+  async #writeFrozen(): Promise<void> {
+    if (this.#meter.prefersInline) this.#writer.writeFrozenSync();
+    else await this.#writer.writeFrozen();
+  }
+
+  #rejectNext(error: unknown): void {
+    this.#next?.reject(error);
+    this.#next = null;
+  }
+
+  #armIdleTimer(): void {
+    if (this.#idleMarkerMs === 0 || this.#writer.failure !== null) return;
+    if (this.#idleTimer === null) {
+      this.#idleTimer = setTimeout(() => this.#onIdle(), this.#idleMarkerMs);
+      this.#idleTimer.unref();
+    } else {
+      this.#idleTimer.refresh();
+    }
+  }
+
+  #onIdle(): void {
+    if (this.#running !== null || this.#writer.failure !== null) return;
+    try {
+      this.#writer.prove(FRAME_KIND.IDLE);
+    } catch {
+      // The log has recorded its failure; the next call on it throws.
+    }
+  }
+}
+
+function newWaiters(): Waiters {
+  let resolve: () => void = () => {};
+  let reject: (error: unknown) => void = () => {};
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return {promise, resolve, reject};
+}

@@ -1,0 +1,18 @@
+/**
+ * What a log counts about itself.
+ */
+
+/** Counters since opening, and gauges. Times are in milliseconds of the injected clock. */
+export interface WalMetrics {
+  readonly frames: number;
+  readonly records: number;
+  readonly bytesWritten: number;
+  readonly syncs: number;
+  readonly lastSyncMs: number;
+  /** Moving average over about eight syncs; decides between blocking and the thread pool in adaptive mode. */
+  readonly averageSyncMs: number;
+  readonly segments: number;
+  /** Segments that were begun since opening. */
+  readonly rolls: number;
+  readonly sparesReady: number;
+}

@@ -1,0 +1,150 @@
+/**
+ * Files of zeros, written and synced before a segment needs them.
+ *
+ * Invariant: a spare in `#ready` is full length, all zeros, synced, and no write to it is under way. A full disk is
+ * not a failure here: what has been filled is kept and continued later. Any other error is the log's failure.
+ * A spare has no name that counts; its first segment header and its rename make it one (`segment_writer.ts`).
+ */
+
+import {isDiskFull} from './errors.ts';
+import {type FileIo, joinPath} from './file_io.ts';
+import {FILE} from './format.ts';
+
+const CHUNK_BYTES: number = 1 << 20;
+const ZEROS: Uint8Array = new Uint8Array(CHUNK_BYTES);
+
+export interface Spare {
+  readonly path: string;
+  readonly handle: number;
+  filledBytes: number;
+}
+
+export class SparePool {
+  readonly #io: FileIo;
+  readonly #dir: string;
+  readonly #segmentBytes: number;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #ready: Spare[] = [];
+  /** Begun, and touched by synchronous calls only. */
+  #filling: Spare | null = null;
+  /** In the hands of the background loop; null when it runs for a spare that was given up. */
+  #inFlight: Spare | null = null;
+  #backgroundRuns = false;
+  #created = 0;
+
+  constructor(io: FileIo, dir: string, segmentBytes: number, onFailure: (error: unknown) => void) {
+    this.#io = io;
+    this.#dir = dir;
+    this.#segmentBytes = segmentBytes;
+    this.#onFailure = onFailure;
+  }
+
+  get readyCount(): number {
+    return this.#ready.length;
+  }
+
+  take(): Spare {
+    const spare = this.#ready.shift();
+    if (spare === undefined) throw new Error('no spare segment is ready');
+    return spare;
+  }
+
+  /** Blocks until `count` spares are ready; false when the disk is full. */
+  ensure(count: number): boolean {
+    // An asynchronous write of zeros may land late, so its file must never become a segment.
+    if (this.#ready.length < count) this.#inFlight = null;
+    while (this.#ready.length < count) {
+      if (this.fillStep(CHUNK_BYTES) === 'full') return false;
+    }
+    return true;
+  }
+
+  /** Fills up to `maxBytes` of one spare, and syncs it when it is complete. */
+  fillStep(maxBytes: number): 'ready' | 'more' | 'full' {
+    if (this.#inFlight !== null) return 'more';
+    try {
+      this.#filling ??= this.#create();
+      const spare = this.#filling;
+      const length = Math.min(maxBytes, CHUNK_BYTES, this.#segmentBytes - spare.filledBytes);
+      if (length > 0) spare.filledBytes += this.#io.write(spare.handle, ZEROS, 0, length, spare.filledBytes);
+      if (spare.filledBytes < this.#segmentBytes) return 'more';
+    } catch (error) {
+      if (isDiskFull(error)) return 'full';
+      throw error;
+    }
+    return this.#complete(this.#filling);
+  }
+
+  /** Fills one spare from the thread pool, chunk by chunk, unless one is ready or under way. */
+  startBackground(): void {
+    if (this.#backgroundRuns || this.#ready.length > 0) return;
+    this.#backgroundRuns = true;
+    this.#fillInBackground()
+      .catch(this.#onFailure)
+      .finally(() => {
+        this.#backgroundRuns = false;
+      });
+  }
+
+  /** Closes and removes all spares; the log is ending, so errors change nothing. */
+  release(): void {
+    for (const spare of this.#ready.splice(0)) this.#discard(spare);
+    if (this.#filling !== null) this.#discard(this.#filling);
+    this.#filling = null;
+    this.#inFlight = null;
+  }
+
+  async #fillInBackground(): Promise<void> {
+    let spare: Spare | null = null;
+    try {
+      spare = this.#filling ?? this.#create();
+      this.#filling = null;
+      this.#inFlight = spare;
+      while (spare === this.#inFlight && spare.filledBytes < this.#segmentBytes) {
+        const length = Math.min(CHUNK_BYTES, this.#segmentBytes - spare.filledBytes);
+        spare.filledBytes += await this.#io.writeAsync(spare.handle, ZEROS, 0, length, spare.filledBytes);
+        // Synced chunk by chunk, so that no commit waits behind megabytes of zeros.
+        await this.#io.datasyncAsync(spare.handle);
+      }
+    } catch (error) {
+      const isGivenUp = spare !== null && spare !== this.#inFlight;
+      this.#inFlight = null;
+      if (spare !== null) this.#discard(spare);
+      if (isGivenUp || isDiskFull(error)) return;
+      throw error;
+    }
+    if (spare === this.#inFlight) this.#ready.push(spare);
+    else this.#discard(spare);
+    this.#inFlight = null;
+  }
+
+  #create(): Spare {
+    const path = joinPath(this.#dir, `${FILE.SPARE_PREFIX}${this.#created}${FILE.SPARE_SUFFIX}`);
+    const handle = this.#io.open(path, 'create');
+    this.#created++;
+    return {path, handle, filledBytes: 0};
+  }
+
+  #complete(spare: Spare): 'ready' | 'full' {
+    this.#filling = null;
+    try {
+      this.#io.datasync(spare.handle);
+    } catch (error) {
+      // After a failed sync nobody knows what the file holds; a new one is begun when it is asked for again.
+      this.#discard(spare);
+      if (isDiskFull(error)) return 'full';
+      throw error;
+    }
+    this.#ready.push(spare);
+    return 'ready';
+  }
+
+  #discard(spare: Spare): void {
+    try {
+      this.#io.close(spare.handle);
+      this.#io.unlink(spare.path);
+    } catch {
+      // The next opening removes what is left.
+    }
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * The log as its users see it: one object over the write path, the reader and the files of one directory.
+ *
+ * Built on the raw path of `raw_log.ts`; here are opening and closing, whole commits, reading and truncation. What a record
+ * means is the caller's business.
+ */
+
+import {writeCleanFile} from './clean_file.ts';
+import {CommitPump} from './commit_pump.ts';
+import {ioError, isDiskFull} from './errors.ts';
+import type {DirectoryLock} from './file_io.ts';
+import {FRAME_KIND, MARKER_DIGEST_BYTES, RECORD_FLAG} from './format.ts';
+import {LogCursor} from './log_cursor.ts';
+import {type OpenedLog, openLog, type WalRecovery} from './log_open.ts';
+import {type ResolvedWalOptions, resolveOptions, type WalOptions} from './log_options.ts';
+import {RawLog} from './raw_log.ts';
+import {type RecordInput, refusal} from './record_input.ts';
+import {STATUS, type Status} from './status.ts';
+import {highWord, lowWord, toBigint} from './words.ts';
+
+/**
+ * A durable log of records with dense, rising lsns, open for writing by exactly one process.
+ *
+ * After a failed write or sync every method but `close`, `abandon` and the getters throws the same `failed` error, and
+ * what was not yet durable is in doubt until the log is opened again.
+ */
+export class Wal extends RawLog {
+  /** What opening found and did. */
+  readonly recovery: WalRecovery;
+  readonly #options: ResolvedWalOptions;
+  readonly #lock: DirectoryLock | null;
+  readonly #pump: CommitPump;
+  #closed = false;
+
+  private constructor(options: ResolvedWalOptions, opened: OpenedLog) {
+    super(opened.writer, opened.meter, opened.spares);
+    this.#options = options;
+    this.recovery = opened.recovery;
+    this.#lock = opened.lock;
+    this.#pump = new CommitPump(opened.writer, opened.meter, options.idleMarkerMs);
+  }
+
+  /**
+   * Opens or begins the log in a directory. On return everything the log holds is durable.
+   *
+   * Throws `locked`, `corruption`, `gap`, `missing_segment`, `missing_log`, `unsupported_version`, `too_large`,
+   * `storage_full` (a new log only) or `io`; then nothing but the lock file has been touched, except for `io`.
+   */
+  static open(options: WalOptions): Wal {
+    const resolved = resolveOptions(options);
+    return new Wal(resolved, openLog(resolved));
+  }
+
+  /**
+   * Appends one record and returns its lsn; durable after the next commit. Throws what `append` refuses: `frame_full`
+   * (commit, then again), `too_large`, `storage_full` or `lsn_exhausted`.
+   */
+  appendRecord(record: RecordInput): bigint {
+    const {type, payload, stamp = 0n, required = true} = record;
+    const lsn = this.writer.stage.next.toBigint();
+    const flags = required ? RECORD_FLAG.REQUIRED : 0;
+    const status = this.append(type, flags, lowWord(stamp), highWord(stamp), payload, 0, payload.length);
+    if (status !== STATUS.OK) throw refusal(status);
+    return lsn;
+  }
+
+  /** Everything appended is durable on return. Throws `busy` while a frame is in flight on the thread pool. */
+  commitSync(): void {
+    this.writer.writeFrozenSync();
+    if (this.writer.stage.freeze()) this.writer.writeFrozenSync();
+  }
+
+  /** Everything appended so far is durable when this resolves. Callers of one turn share a frame and its sync. */
+  commit(): Promise<void> {
+    return this.#pump.commit();
+  }
+
+  /**
+   * Notes in the log that a snapshot through this lsn exists and what the state's 16-byte digest was; durable on return.
+   * `STORAGE_FULL` and `LSN_EXHAUSTED` where no room is left for it. Throws `busy` while a frame is frozen.
+   */
+  writeSnapshotMarkerSync(lsnLo: number, lsnHi: number, digest: Uint8Array): Status {
+    if (digest.length !== MARKER_DIGEST_BYTES) throw new RangeError('a digest has 16 bytes');
+    if ((lsnLo | lsnHi) === 0) throw new RangeError('a snapshot marker needs an lsn');
+    return this.writer.writeMarkerSync({lsn: toBigint(lsnLo, lsnHi), digest: digest.slice()});
+  }
+
+  /** Proves the last frame, so that damage to it is never taken for a torn write. Call when idle; not synced. */
+  markIdle(): boolean {
+    this.writer.assertUsable();
+    return this.writer.prove(FRAME_KIND.IDLE);
+  }
+
+  /** One bounded step of preparing the next segment, for drivers without background work. */
+  prepareStep(maxBytes: number): 'ready' | 'more' | 'full' {
+    this.writer.assertIdle();
+    return this.spares.readyCount > 0 ? 'ready' : this.writer.guard(() => this.spares.fillStep(maxBytes));
+  }
+
+  /** Reads the durable records from this lsn on, up to those durable now. Throws `missing_segment` below the first. */
+  read(from: bigint): LogCursor {
+    const {active, segments} = this.writer.segments;
+    const {io, dir, maxFrameBytes} = this.#options;
+    return new LogCursor({io, dir, maxFrameBytes, from, segments: [...segments], lastLimit: active.offset});
+  }
+
+  /**
+   * Removes whole segments that hold only lsns below this one, never the active one, at most `limit`; durable on
+   * return. Returns how many. Each takes a sync of the directory.
+   */
+  truncateBefore(lsn: bigint, limit: number = Number.POSITIVE_INFINITY): number {
+    this.writer.assertUsable();
+    return this.writer.guard(() => this.writer.segments.truncateBefore(lsn, limit));
+  }
+
+  /** `closeSync` after the frame in flight. */
+  async close(): Promise<void> {
+    await this.#pump.drained();
+    this.closeSync();
+  }
+
+  /**
+   * Commits what is appended, seals the log, marks it as cleanly closed and gives the lock back; idempotent. Throws
+   * `busy` while a frame is in flight, and `failed` when the last commit fails. A failed log is only given back.
+   */
+  closeSync(): void {
+    if (this.#closed) return;
+    try {
+      if (this.failure === null) {
+        this.commitSync();
+        this.writer.prove(FRAME_KIND.SEAL);
+        this.#leaveCleanFile();
+      }
+    } catch (error) {
+      if (this.writer.inFlight) throw error;
+      this.abandon();
+      throw error;
+    }
+    this.abandon();
+  }
+
+  /** Gives files and lock back and writes nothing: what was not committed is lost. Idempotent. */
+  abandon(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#pump.stop();
+    this.writer.end();
+    this.writer.segments.release();
+    this.spares.release();
+    this.#lock?.release();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** A full disk costs the clean file only; the seal says the same. */
+  #leaveCleanFile(): void {
+    const {io, dir} = this.#options;
+    const clean = {uuid: this.writer.segments.uuid, lastLsn: this.durableLsn};
+    try {
+      writeCleanFile(io, dir, clean);
+    } catch (error) {
+      if (!isDiskFull(error)) throw ioError('marking the log as closed', error);
+    }
+  }
+}

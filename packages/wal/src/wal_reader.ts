@@ -1,0 +1,73 @@
+/**
+ * A log directory read without being opened for writing: nothing on disk is changed, no lock is taken.
+ *
+ * Only for a log that nobody is writing, or a copy of one: beside a writer the end that is seen here may be in the
+ * middle of a frame. What opening would cut off is not shown and is reported.
+ */
+
+import type {FileIo} from './file_io.ts';
+import {nodeFileIo} from './fs/node_file_io.ts';
+import {LogCursor, READ} from './log_cursor.ts';
+import {describe, type WalRecovery} from './log_open.ts';
+import {type LogScan, scanLog} from './log_scan.ts';
+
+export interface ReadWalOptions {
+  readonly dir: string;
+  /** Default: the file system. */
+  readonly io?: FileIo;
+  /** Bound for the frames that are read. Default 4 MiB. */
+  readonly maxFrameBytes?: number;
+  /** An lsn that the caller knows to have been durable. Default 0: none. */
+  readonly floor?: bigint;
+  /** Where the log would begin if it is empty. Default 1. */
+  readonly firstLsn?: bigint;
+}
+
+/** `ending` is what opening would find, `cutBytes` what it would cut. */
+export interface WalReport extends WalRecovery {
+  readonly frames: number;
+  readonly records: number;
+  readonly snapshotMarkers: number;
+  /** Bytes between frames that hold no intact frame; only control frames can be missing there. */
+  readonly skippedBytes: number;
+}
+
+const READ_FRAME_BYTES: number = 4 << 20;
+
+/**
+ * Reads a directory from this lsn (default: its first) to the end that opening would find. Throws like `Wal.open`, and
+ * `missing_segment` for an lsn below the first. Close the cursor.
+ */
+export function readWal(options: ReadWalOptions, from?: bigint): LogCursor {
+  const scan = scanReadOnly(options);
+  return cursorOver(options, scan, from ?? describe(scan).firstLsn);
+}
+
+/** Verifies every frame and record of a directory and says what it holds. Throws like `Wal.open`; changes nothing. */
+export function verifyWal(options: ReadWalOptions): WalReport {
+  const scan = scanReadOnly(options);
+  const recovery = describe(scan);
+  const cursor = cursorOver(options, scan, recovery.firstLsn);
+  const counts = {frames: 0, records: 0, snapshotMarkers: 0};
+  try {
+    for (let event = cursor.next(); event !== READ.END; event = cursor.next()) {
+      if (event === READ.RECORD) counts.records++;
+      else if (event === READ.FRAME_END) counts.frames++;
+      else counts.snapshotMarkers++;
+    }
+    return {...recovery, ...counts, skippedBytes: cursor.skippedBytes};
+  } finally {
+    cursor.close();
+  }
+}
+
+function scanReadOnly(options: ReadWalOptions): LogScan {
+  const {dir, io = nodeFileIo, maxFrameBytes = READ_FRAME_BYTES, floor = 0n, firstLsn = 1n} = options;
+  return scanLog({io, dir, maxFrameBytes, floor, firstLsn, verify: 'tail'});
+}
+
+function cursorOver(options: ReadWalOptions, scan: LogScan, from: bigint): LogCursor {
+  const {dir, io = nodeFileIo, maxFrameBytes = READ_FRAME_BYTES} = options;
+  const lastLimit = scan.tail?.endOffset ?? 0;
+  return new LogCursor({io, dir, maxFrameBytes, segments: scan.list.segments, lastLimit, from});
+}
