@@ -35,7 +35,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
   server: {
     published: true,
     workspace: ['@allocdb/node', '@allocdb/client', '@allocdb/api'],
-    external: ['commander'],
+    external: ['commander', 'pino'],
     node: ['packages/server/'],
   },
   bench: {

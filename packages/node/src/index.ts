@@ -1,6 +1,9 @@
 /**
  * The engine's public surface, by name. API codecs are re-exported as the engine's own.
  */
+
+export {memoryBytesOf, operationWindowOf} from '@allocdb/core';
+export * from './api.ts';
 export {MonotonicSlotClock} from './clock.ts';
 export {
   configIssues,
@@ -10,7 +13,6 @@ export {
   type EngineLimits,
   parseConfig,
 } from './config.ts';
-export * from './api.ts';
 export {AnswerBuffer} from './engine/answer_buffer.ts';
 export {RECORD_TYPE} from './engine/command_log.ts';
 export {LatencyHistogram} from './engine/latency_histogram.ts';
@@ -20,3 +22,4 @@ export {type EngineOptions, type EngineState, SingleNodeEngine} from './engine/s
 export {type SlotClock, type SlotPolicy, TRUST_REQUEST_SLOTS} from './engine/slot_source.ts';
 export {isOpenError, OpenError, type OpenErrorCode} from './errors.ts';
 export type {CheckpointInfo, CheckpointOptions} from './storage/checkpointer.ts';
+export {type DirectoryReport, type SnapshotVerdict, verifyDirectory} from './storage/verify_directory.ts';

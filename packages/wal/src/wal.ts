@@ -99,6 +99,7 @@ export class Wal extends RawLog {
 
   /** Reads the durable records from this lsn on, up to those durable now. Throws `missing_segment` below the first. */
   read(from: bigint): LogCursor {
+    this.writer.assertUsable();
     const {active, segments} = this.writer.segments;
     const {io, dir, maxFrameBytes} = this.#options;
     return new LogCursor({io, dir, maxFrameBytes, from, segments: [...segments], lastLimit: active.offset});

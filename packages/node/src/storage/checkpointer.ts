@@ -85,14 +85,10 @@ export class Checkpointer {
     return everyLogBytes !== null && this.running === null && this.logBytesSince >= everyLogBytes;
   }
 
-  /** Checkpoints that failed, and why the last one did. */
   failures: number = 0;
-  lastFailure: unknown = null;
-
-  noteFailure(error: unknown): void {
-    this.failures++;
-    this.lastFailure = error;
-  }
+  /** Told when a checkpoint begins, with its lsn, and how it ended. For logs; set by the owner. */
+  onStart: (lsn: bigint) => void = () => undefined;
+  onFinish: (outcome: CheckpointInfo | Error) => void = () => undefined;
 
   /** Lets the checkpoint under way end, whatever comes of it. */
   async stop(): Promise<void> {
@@ -101,9 +97,21 @@ export class Checkpointer {
 
   /** Makes a checkpoint of the state as it is now, or joins the one under way. */
   run(): Promise<CheckpointInfo> {
-    this.running ??= this.make().finally(() => {
-      this.running = null;
-    });
+    this.running ??= this.make()
+      .then(
+        info => {
+          this.onFinish(info);
+          return info;
+        },
+        (error: unknown) => {
+          this.failures++;
+          this.onFinish(error instanceof Error ? error : new Error(String(error)));
+          throw error;
+        },
+      )
+      .finally(() => {
+        this.running = null;
+      });
     return this.running;
   }
 
@@ -111,6 +119,7 @@ export class Checkpointer {
     const started = this.host.now();
     this.logBytesAtLast = this.wal.metrics.bytesWritten;
     const writer = new SnapshotWriter(this.io, this.snapshotDir, this.db);
+    this.onStart(writer.lsn);
     const written = await writer.write(bytes => this.pace(started, bytes));
     await this.host.settled();
     writer.publish();

@@ -28,6 +28,7 @@ export class Replayer {
   /** Snapshot markers whose digest was compared and found equal. */
   markersVerified: number = 0;
   private readonly markers: Map<bigint, bigint> = new Map();
+  private readonly watched: Map<bigint, (digest: bigint) => void> = new Map();
   private readonly db: AllocDb;
   private readonly outcome: Outcome = new Outcome();
   private readonly overflow: SlotOverflow = new SlotOverflow();
@@ -54,7 +55,7 @@ export class Replayer {
       db.applyInternal(lsnLo, lsnHi, stampLo, stampHi, outcome);
     }
     this.records++;
-    if (this.markers.size > 0) this.verifyMarker();
+    if (this.markers.size + this.watched.size > 0) this.onLsn();
   }
 
   /**
@@ -85,13 +86,21 @@ export class Replayer {
     }
   }
 
-  private verifyMarker(): void {
+  /** Calls back with the state's digest when replay has reached an lsn. */
+  watch(lsn: bigint, onReached: (digest: bigint) => void): void {
+    this.watched.set(lsn, onReached);
+  }
+
+  private onLsn(): void {
     const {db} = this;
     const lsn = bigintOfU64(db.lastLsnLo, db.lastLsnHi);
     const digest = this.markers.get(lsn);
-    if (digest === undefined) return;
+    const watched = this.watched.get(lsn);
+    if (digest === undefined && watched === undefined) return;
     checkSound(db);
     const actual = digestOf(db);
+    watched?.(actual);
+    if (digest === undefined) return;
     if (actual !== digest) {
       const [found, marked] = [actual.toString(16), digest.toString(16)];
       throw new OpenError('digest_mismatch', `at lsn ${lsn} the state has digest ${found}, the log says ${marked}`);

@@ -48,6 +48,11 @@ export class SimDisk implements FileIo {
     this.#random = new SimRandom(options.seed ?? 1);
   }
 
+  /** Whether a power cut has struck and `restart` has not been called. */
+  get isDown(): boolean {
+    return this.#isDown;
+  }
+
   /** Arms one fault, counted from now; null disarms. */
   arm(fault: DiskFault | null): void {
     this.#fault = fault === null ? null : {...fault, call: this.calls + fault.call};

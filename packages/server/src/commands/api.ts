@@ -1,0 +1,79 @@
+/**
+ * `allocdb api --config FILE DIR`: an embedded engine behind stdin and stdout. Reads length-prefixed API frames, answers
+ * each with a length-prefixed response in order; what a response says is durable before it is written. A frame that is no
+ * request is answered by its codec error (0xE0 …). End of input closes the directory cleanly.
+ */
+import {readFileSync} from 'node:fs';
+import {CodecError, codecErrorFrame} from '@allocdb/api';
+import {parseConfig, SingleNodeEngine} from '@allocdb/node';
+import {createDirectoryAt} from '@allocdb/node/testing';
+import {EXIT, fail} from '../exit.ts';
+
+/** Flags of `api` as the command line gives them. */
+export interface ApiFlags {
+  config: string;
+  startLsn?: bigint;
+  startSlot?: bigint;
+}
+
+/** Longest frame that is read; a longer length is taken for garbage. */
+const FRAME_BYTES_MAX: number = 64 << 20;
+
+export async function api(dir: string, flags: ApiFlags): Promise<void> {
+  const config = parseConfig(readFileSync(flags.config, 'utf8'));
+  if (flags.startLsn !== undefined || flags.startSlot !== undefined) {
+    await createDirectoryAt(dir, config, {lsn: flags.startLsn ?? 0n, slot: flags.startSlot ?? 0n});
+  }
+  const engine = SingleNodeEngine.open({dir, config});
+  try {
+    await answerAll(engine);
+  } finally {
+    await engine.close();
+  }
+}
+
+async function answerAll(engine: SingleNodeEngine): Promise<void> {
+  let rest = Buffer.alloc(0);
+  for await (const chunk of process.stdin) {
+    const input = rest.length === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer]);
+    const responses: Uint8Array[] = [];
+    let at = 0;
+    while (input.length - at >= 4) {
+      const length = input.readUInt32LE(at);
+      if (length > FRAME_BYTES_MAX) {
+        await writeOut(responses);
+        fail(EXIT.FAILURE, `a frame of ${length} bytes was announced; at most ${FRAME_BYTES_MAX} are read`);
+      }
+      if (input.length - at - 4 < length) break;
+      responses.push(answer(engine, input.subarray(at + 4, at + 4 + length)));
+      at += 4 + length;
+    }
+    await writeOut(responses);
+    rest = Buffer.from(input.subarray(at));
+  }
+  if (rest.length > 0) fail(EXIT.FAILURE, `the input ends within a frame (${rest.length} bytes are left)`);
+}
+
+function answer(engine: SingleNodeEngine, frame: Uint8Array): Uint8Array {
+  try {
+    return engine.handleApiBytes(frame);
+  } catch (error) {
+    if (error instanceof CodecError) return codecErrorFrame(error);
+    throw error;
+  }
+}
+
+/** Resolves when the operating system has taken the bytes. */
+async function writeOut(responses: readonly Uint8Array[]): Promise<void> {
+  if (responses.length === 0) return;
+  const out = Buffer.alloc(responses.reduce((sum, response) => sum + 4 + response.length, 0));
+  let at = 0;
+  for (const response of responses) {
+    out.writeUInt32LE(response.length, at);
+    out.set(response, at + 4);
+    at += 4 + response.length;
+  }
+  await new Promise<void>((resolve, reject) => {
+    process.stdout.write(out, error => (error ? reject(error) : resolve()));
+  });
+}

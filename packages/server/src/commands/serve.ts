@@ -1,0 +1,74 @@
+/**
+ * `allocdb serve DIR`: runs the server until SIGTERM or SIGINT, then stops gracefully and exits 0. Everything that can be
+ * wrong with flags, configuration, directory or port is said in one message, with every offending field named.
+ */
+import {existsSync, readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {parseConfig} from '@allocdb/node';
+import {AllocDbServer, type ServerOptions} from '../allocdb_server.ts';
+import {defaultConfig, explainConfig} from '../default_config.ts';
+import {EXIT, fail} from '../exit.ts';
+import {createLog} from '../log.ts';
+import type {ListenAddress} from '../net/tcp_server.ts';
+
+/** Flags of `serve` as the command line gives them. */
+export interface ServeFlags {
+  listen: ListenAddress;
+  config?: string;
+  slotMs: number;
+  trustClientSlots: boolean;
+  tokenFile?: string;
+  maxConnections: number;
+  checkpointEveryMib: number;
+  checkpointMibPerSecond: number;
+  retainLogMib: number;
+}
+
+const MIB: number = 1 << 20;
+
+export async function serve(dir: string, flags: ServeFlags): Promise<void> {
+  const log = createLog();
+  const isNew = !existsSync(join(dir, 'CONFIG'));
+  const given = flags.config === undefined ? null : parseConfig(readFileSync(flags.config, 'utf8'));
+  const options: ServerOptions = {
+    dir,
+    listen: flags.listen,
+    config: given ?? (isNew ? defaultConfig(flags.slotMs) : null),
+    slotDurationMs: flags.slotMs,
+    trustClientSlots: flags.trustClientSlots,
+    token: flags.tokenFile === undefined ? null : readToken(flags.tokenFile),
+    maxConnections: flags.maxConnections,
+    checkpoint: {
+      everyLogBytes: flags.checkpointEveryMib * MIB,
+      bytesPerSecond: flags.checkpointMibPerSecond * MIB,
+      retainLogBytes: flags.retainLogMib * MIB,
+    },
+    log,
+  };
+  const server = await start(options);
+  for (const line of explainConfig(server.engine.config, flags.slotMs)) log.info({event: 'config'}, line);
+  await new Promise<void>(resolve => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
+  await server.stop();
+}
+
+async function start(options: ServerOptions): Promise<AllocDbServer> {
+  try {
+    return await AllocDbServer.start(options);
+  } catch (error) {
+    const {host, port} = options.listen;
+    const code = error instanceof Error && 'code' in error ? error.code : '';
+    if (code === 'EADDRINUSE') return fail(EXIT.FAILURE, `${host}:${port} is in use by another program`);
+    if (code === 'EACCES') return fail(EXIT.FAILURE, `${host}:${port} may not be listened on by this user`);
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      return fail(EXIT.FAILURE, `${host} is not an address of this machine`);
+    }
+    throw error;
+  }
+}
+
+function readToken(file: string): string {
+  const token = readFileSync(file, 'utf8').trim();
+  return token === '' ? fail(EXIT.FAILURE, `${file} holds no token`) : token;
+}

@@ -1,0 +1,46 @@
+/**
+ * What a server runs with when nothing else is said: sized for a laptop, and explained in the words of whoever reads the
+ * first lines it prints. Slots are 100 ms unless set otherwise; operations are remembered for 60 s, because retries need
+ * only the time for which clients really retry, and the operation table must hold rate x window.
+ */
+import {type DatabaseConfig, memoryBytesOf, operationWindowOf} from '@allocdb/node';
+
+const HOLD_SECONDS = 600;
+const REMEMBERED_SECONDS = 60;
+
+/** The configuration for new directories, for slots of the given duration. */
+export function defaultConfig(slotDurationMs: number): DatabaseConfig {
+  const slots = (seconds: number): bigint => BigInt(Math.ceil((seconds * 1000) / slotDurationMs));
+  return {
+    core: {
+      shardId: 0n,
+      maxResources: 100_000,
+      maxReservations: 200_000,
+      maxOperations: 1_000_000,
+      maxBundleSize: 16,
+      maxTtlSlots: slots(HOLD_SECONDS),
+      maxClientRetryWindowSlots: slots(REMEMBERED_SECONDS),
+      reservationHistoryWindowSlots: slots(REMEMBERED_SECONDS),
+      maxExpirationBucketLen: 200_000,
+      operationWindowSlots: slots(REMEMBERED_SECONDS),
+    },
+    engine: {maxSubmissionQueue: 65_536, maxCommandBytes: 4096, maxExpirationsPerTick: 10_000},
+  };
+}
+
+/** What a configuration means, one line a thing. */
+export function explainConfig(config: DatabaseConfig, slotDurationMs: number): string[] {
+  const {core} = config;
+  const seconds = (slots: bigint): string => `${(Number(slots) * slotDurationMs) / 1000} s`;
+  const window = operationWindowOf(core);
+  const rate = Math.floor(core.maxOperations / ((Number(window) * slotDurationMs) / 1000));
+  return [
+    `capacity: ${grouped(core.maxResources)} resources, ${grouped(core.maxReservations)} reservations, bundles to ${core.maxBundleSize}, holds to ${seconds(core.maxTtlSlots)}`,
+    `retries: an operation is remembered for ${seconds(window)}; ${grouped(core.maxOperations)} of them carry ${grouped(rate)} operations/s without end, more for a while`,
+    `memory: tables take ${grouped(Math.ceil(memoryBytesOf(core) / 2 ** 20))} MiB, all of it from the start`,
+  ];
+}
+
+function grouped(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+}
