@@ -19,7 +19,8 @@ export function parseAddress(text: string): Address {
   if (url === null || url.protocol !== 'allocdb:' || url.hostname === '') {
     throw new TypeError(`an address looks like allocdb://host:${DEFAULT_PORT}, got ${JSON.stringify(text)}`);
   }
-  if (url.username !== '' || url.password !== '') throw new TypeError('a token is an option, not a part of the address');
+  if (url.username !== '' || url.password !== '')
+    throw new TypeError('a token is an option, not a part of the address');
   if ((url.pathname !== '' && url.pathname !== '/') || url.search !== '' || url.hash !== '') {
     throw new TypeError(`an address has no path, query or fragment, got ${JSON.stringify(text)}`);
   }

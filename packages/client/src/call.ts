@@ -77,6 +77,8 @@ export class Call implements ResponseSink {
   readonly frame: Uint8Array;
   /** Attempts that failed. */
   failures: number = 0;
+  /** Kept by the queue of calls that wait to be sent. */
+  waiting: boolean = false;
   /** Runs while the call waits for its next attempt. */
   backoff: NodeJS.Timeout | null = null;
   readonly #owner: CallOwner;
@@ -146,7 +148,17 @@ export class Call implements ResponseSink {
     this.#onConnection = false;
     this.#inDoubt = true;
     this.#partial = null;
-    this.#lastError = new AllocDbError(this.#failure(end.code), end.text, end.cause === undefined ? {} : {cause: end.cause});
+    this.#lastError = new AllocDbError(
+      this.#failure(end.code),
+      end.text,
+      end.cause === undefined ? {} : {cause: end.cause},
+    );
+  }
+
+  /** The server refused the attempt itself, unexecuted. */
+  refused(end: LinkEnd): void {
+    this.#onConnection = false;
+    this.fail(end.code, end.text);
   }
 
   /** Rejects, with what is known about its effects by now. */
@@ -163,7 +175,8 @@ export class Call implements ResponseSink {
       this.fail(code, message);
     } else {
       const detail = last.detail === null ? {} : {detail: last.detail};
-      if (this.#settle()) this.#reject(new AllocDbError(this.#failure(last.code), last.message, {...detail, cause: last.cause}));
+      if (this.#settle())
+        this.#reject(new AllocDbError(this.#failure(last.code), last.message, {...detail, cause: last.cause}));
     }
   }
 

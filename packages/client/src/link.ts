@@ -199,12 +199,15 @@ export class Link {
 
   #watch(timeoutMs: number): void {
     if (timeoutMs === 0) return;
-    this.#watchdog = setInterval(() => {
-      const silentMs = performance.now() - this.#lastSignOfLifeMs;
-      if (this.#waiting.size > 0 && silentMs >= timeoutMs) {
-        this.end('connection_lost', `nothing arrived for ${Math.round(silentMs)} ms while answers were due`);
-      }
-    }, Math.ceil(timeoutMs / 4));
+    this.#watchdog = setInterval(
+      () => {
+        const silentMs = performance.now() - this.#lastSignOfLifeMs;
+        if (this.#waiting.size > 0 && silentMs >= timeoutMs) {
+          this.end('connection_lost', `nothing arrived for ${Math.round(silentMs)} ms while answers were due`);
+        }
+      },
+      Math.ceil(timeoutMs / 4),
+    );
     this.#watchdog.unref();
   }
 

@@ -3,8 +3,8 @@
  * RangeError that names it. Durations are milliseconds, sizes bytes.
  */
 import {type AbortSignalLike, type ClientId, COUNT_MAX, utf8Bytes} from '@allocdb/api';
-import type {LinkOptions} from './link.ts';
 import {parseAddress} from './address.ts';
+import type {LinkOptions} from './link.ts';
 
 /** Options of every kind of connection. */
 export interface ConnectionOptions {
@@ -96,7 +96,13 @@ export function retryPolicyOf(options: ConnectOptions): RetryPolicy {
   return {
     resend: options.retry !== false,
     budgetMs: number(retry.budgetMs, 30_000, 0, TIMER_MAX_MS, 'retry.budgetMs'),
-    initialBackoffMs: number(retry.initialBackoffMs, Math.min(25, maxBackoffMs), 1, maxBackoffMs, 'retry.initialBackoffMs'),
+    initialBackoffMs: number(
+      retry.initialBackoffMs,
+      Math.min(25, maxBackoffMs),
+      1,
+      maxBackoffMs,
+      'retry.initialBackoffMs',
+    ),
     maxBackoffMs,
   };
 }

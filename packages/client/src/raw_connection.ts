@@ -87,11 +87,7 @@ class PendingRequest implements ResponseSink {
   readonly #resolve: (response: Uint8Array) => void;
   readonly #reject: (error: AllocDbError) => void;
 
-  constructor(
-    frame: Uint8Array,
-    resolve: (response: Uint8Array) => void,
-    reject: (error: AllocDbError) => void,
-  ) {
+  constructor(frame: Uint8Array, resolve: (response: Uint8Array) => void, reject: (error: AllocDbError) => void) {
     this.#frame = frame;
     this.#resolve = resolve;
     this.#reject = reject;

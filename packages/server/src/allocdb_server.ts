@@ -10,6 +10,8 @@ import {
   type CheckpointInfo,
   type CheckpointOptions,
   type DatabaseConfig,
+  ExpirationTicker,
+  lastSlotOf,
   MonotonicSlotClock,
   SingleNodeEngine,
   TRUST_REQUEST_SLOTS,
@@ -17,7 +19,6 @@ import {
 import type {Log} from './log.ts';
 import type {ConnectionLimits} from './net/connection.ts';
 import {type ListenAddress, TcpServer} from './net/tcp_server.ts';
-import {Ticker} from './ticker.ts';
 
 /** Everything that can be set about a server. */
 export interface ServerOptions {
@@ -55,7 +56,7 @@ export class AllocDbServer {
   readonly address: ListenAddress;
   readonly #log: Log;
   readonly #tcp: TcpServer;
-  readonly #ticker: Ticker | null;
+  readonly #ticker: ExpirationTicker | null;
   readonly #watch: NodeJS.Timeout;
   #stopped: Promise<void> | null = null;
 
@@ -68,11 +69,7 @@ export class AllocDbServer {
       config: options.config,
       checkpoint: options.checkpoint,
       slots: db => {
-        clock = new MonotonicSlotClock(
-          db.hasSlot ? (BigInt(db.lastSlotHi >>> 0) << 32n) | BigInt(db.lastSlotLo >>> 0) : 0n,
-          options.slotDurationMs,
-          options.clockSource,
-        );
+        clock = new MonotonicSlotClock(lastSlotOf(db), options.slotDurationMs, options.clockSource);
         return options.trustClientSlots ? TRUST_REQUEST_SLOTS : {clock, maxSlotAdvance: null, ignoreRequestSlots: true};
       },
     });
@@ -100,8 +97,7 @@ export class AllocDbServer {
     this.address = address;
     this.#log = options.log;
     this.#tcp = tcp;
-    this.#ticker = options.trustClientSlots ? null : new Ticker(engine, clock);
-    this.#ticker?.start();
+    this.#ticker = options.trustClientSlots ? null : new ExpirationTicker(engine, clock);
     this.#watch = setInterval(() => this.#onWatch(), WATCH_MS);
     const {recovery, cutBytes} = engine.directory;
     options.log.info({

@@ -3,29 +3,19 @@
  * first lines it prints. Slots are 100 ms unless set otherwise; operations are remembered for 60 s, because retries need
  * only the time for which clients really retry, and the operation table must hold rate x window.
  */
-import {type DatabaseConfig, memoryBytesOf, operationWindowOf} from '@allocdb/node';
+import {configOfLimits, type DatabaseConfig, memoryBytesOf, operationWindowOf} from '@allocdb/node';
 
-const HOLD_SECONDS = 600;
-const REMEMBERED_SECONDS = 60;
+const HOLD_MS = 600_000;
 
 /** The configuration for new directories, for slots of the given duration. */
 export function defaultConfig(slotDurationMs: number): DatabaseConfig {
-  const slots = (seconds: number): bigint => BigInt(Math.ceil((seconds * 1000) / slotDurationMs));
-  return {
-    core: {
-      shardId: 0n,
-      maxResources: 100_000,
-      maxReservations: 200_000,
-      maxOperations: 1_000_000,
-      maxBundleSize: 16,
-      maxTtlSlots: slots(HOLD_SECONDS),
-      maxClientRetryWindowSlots: slots(REMEMBERED_SECONDS),
-      reservationHistoryWindowSlots: slots(REMEMBERED_SECONDS),
-      maxExpirationBucketLen: 200_000,
-      operationWindowSlots: slots(REMEMBERED_SECONDS),
-    },
-    engine: {maxSubmissionQueue: 65_536, maxCommandBytes: 4096, maxExpirationsPerTick: 10_000},
+  const limits = {
+    maxResources: 100_000,
+    maxReservations: 200_000,
+    maxOperations: 1_000_000,
+    maxTtlSlots: Math.ceil(HOLD_MS / slotDurationMs),
   };
+  return configOfLimits(limits, slotDurationMs);
 }
 
 /** What a configuration means, one line a thing. */

@@ -30,6 +30,7 @@ export class SparePool {
   /** In the hands of the background loop; null when it runs for a spare that was given up. */
   #inFlight: Spare | null = null;
   #backgroundRuns = false;
+  #background: Promise<void> | null = null;
   #created = 0;
 
   constructor(io: FileIo, dir: string, segmentBytes: number, onFailure: (error: unknown) => void) {
@@ -52,7 +53,7 @@ export class SparePool {
   /** Blocks until `count` spares are ready; false when the disk is full. */
   ensure(count: number): boolean {
     // An asynchronous write of zeros may land late, so its file must never become a segment.
-    if (this.#ready.length < count) this.#inFlight = null;
+    if (this.#ready.length < count) this.#giveUp();
     while (this.#ready.length < count) {
       if (this.fillStep(CHUNK_BYTES) === 'full') return false;
     }
@@ -79,11 +80,16 @@ export class SparePool {
   startBackground(): void {
     if (this.#backgroundRuns || this.#ready.length > 0) return;
     this.#backgroundRuns = true;
-    this.#fillInBackground()
+    this.#background = this.#fillInBackground()
       .catch(this.#onFailure)
       .finally(() => {
         this.#backgroundRuns = false;
       });
+  }
+
+  /** Resolves when the background loop has let go of its file. */
+  async settled(): Promise<void> {
+    await this.#background;
   }
 
   /** Closes and removes all spares; the log is ending, so errors change nothing. */
@@ -91,7 +97,7 @@ export class SparePool {
     for (const spare of this.#ready.splice(0)) this.#discard(spare);
     if (this.#filling !== null) this.#discard(this.#filling);
     this.#filling = null;
-    this.#inFlight = null;
+    this.#giveUp();
   }
 
   async #fillInBackground(): Promise<void> {
@@ -107,14 +113,20 @@ export class SparePool {
         await this.#io.datasyncAsync(spare.handle);
       }
     } catch (error) {
-      const isGivenUp = spare !== null && spare !== this.#inFlight;
+      if (spare !== null && spare !== this.#inFlight) return this.#closeQuietly(spare);
       this.#inFlight = null;
       if (spare !== null) this.#discard(spare);
-      if (isGivenUp || isDiskFull(error)) return;
+      if (isDiskFull(error)) return;
       throw error;
     }
-    if (spare === this.#inFlight) this.#ready.push(spare);
-    else this.#discard(spare);
+    if (spare !== this.#inFlight) return this.#closeQuietly(spare);
+    this.#ready.push(spare);
+    this.#inFlight = null;
+  }
+
+  /** The name goes at once, since a later writer may use it; the handle when the loop has let go of it. */
+  #giveUp(): void {
+    if (this.#inFlight !== null) this.#unlinkQuietly(this.#inFlight);
     this.#inFlight = null;
   }
 
@@ -139,12 +151,25 @@ export class SparePool {
     return 'ready';
   }
 
+  /** What is left in spite of this, the next opening removes. */
   #discard(spare: Spare): void {
+    this.#closeQuietly(spare);
+    this.#unlinkQuietly(spare);
+  }
+
+  #closeQuietly(spare: Spare): void {
     try {
       this.#io.close(spare.handle);
+    } catch {
+      // The file is unused whether or not the system could close it.
+    }
+  }
+
+  #unlinkQuietly(spare: Spare): void {
+    try {
       this.#io.unlink(spare.path);
     } catch {
-      // The next opening removes what is left.
+      // Its name does not count.
     }
   }
 }

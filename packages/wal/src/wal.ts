@@ -7,7 +7,7 @@
 
 import {writeCleanFile} from './clean_file.ts';
 import {CommitPump} from './commit_pump.ts';
-import {ioError, isDiskFull} from './errors.ts';
+import {ioError, isDiskFull, WalError} from './errors.ts';
 import type {DirectoryLock} from './file_io.ts';
 import {FRAME_KIND, MARKER_DIGEST_BYTES, RECORD_FLAG} from './format.ts';
 import {LogCursor} from './log_cursor.ts';
@@ -118,6 +118,7 @@ export class Wal extends RawLog {
   async close(): Promise<void> {
     await this.#pump.drained();
     this.closeSync();
+    await this.spares.settled();
   }
 
   /**
@@ -140,9 +141,13 @@ export class Wal extends RawLog {
     this.abandon();
   }
 
-  /** Gives files and lock back and writes nothing: what was not committed is lost. Idempotent. */
+  /**
+   * Gives files and lock back and writes nothing: what was not committed is lost. Idempotent. Throws `busy` while a frame
+   * is in flight, since its file must not be closed under it.
+   */
   abandon(): void {
     if (this.#closed) return;
+    if (this.writer.inFlight) throw new WalError('busy', 'a frame is being written');
     this.#closed = true;
     this.#pump.stop();
     this.writer.end();

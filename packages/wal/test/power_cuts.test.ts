@@ -80,7 +80,8 @@ function live(disk: SimDisk, history: History, random: SimRandom, life: number):
   try {
     const wal = openSmall(disk, {verify: random.chance(0.5) ? 'all' : 'tail'});
     checkRecovered(wal, history);
-    for (let steps = 20 + random.below(150); steps > 0; steps--) step(wal, history, random, life);
+    const steps = random.chance(0.15) ? random.below(60) : Number.POSITIVE_INFINITY;
+    for (let count = 0; count < steps; count++) step(wal, history, random, life);
     wal.closeSync();
     history.acknowledged = wal.durableLsn;
   } catch (error) {

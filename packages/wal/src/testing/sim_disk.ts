@@ -131,8 +131,8 @@ export class SimDisk implements FileIo {
     const file = this.#opened(handle);
     const source = from.subarray(offset, offset + length);
     const isShort = this.#call(() => file.write(source.subarray(0, this.#random.below(length + 1)), position));
-    const growthMax = this.spaceBytes - this.#usedBytes() + file.size;
-    const count = Math.min(isShort ? Math.ceil(length / 2) : length, Math.max(0, growthMax - position));
+    const endMax = Math.max(file.size, this.spaceBytes - this.#usedBytes() + file.size);
+    const count = Math.min(isShort ? Math.ceil(length / 2) : length, Math.max(0, endMax - position));
     if (count === 0 && length > 0) throw systemError('ENOSPC', 'write');
     file.write(source.subarray(0, count), position);
     return count;

@@ -1,0 +1,234 @@
+/**
+ * Commits: grouping, one frame in flight, steps by hand, modes, idle markers, background preparation.
+ */
+
+import {expect, test, vi} from 'vitest';
+import {READ, readWal, verifyWal, type Wal} from '../src/index.ts';
+import {SimDisk} from '../src/testing/index.ts';
+import {append, commitFrame, DIR, errorOf, openSmall, readAll, segmentNames} from './support.ts';
+
+/** A disk whose asynchronous syncs wait until they are let go. */
+class SlowDisk extends SimDisk {
+  #waiting: (() => void)[] = [];
+  maxInFlight = 0;
+
+  override async datasyncAsync(handle: number): Promise<void> {
+    await new Promise<void>(resolve => {
+      this.#waiting.push(resolve);
+      this.maxInFlight = Math.max(this.maxInFlight, this.#waiting.length);
+    });
+    this.datasync(handle);
+  }
+
+  async letGo(): Promise<void> {
+    await settle();
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    await settle();
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 30; i++) await Promise.resolve();
+}
+
+test('appends of one turn share a frame, and so do those made while one is in flight', async () => {
+  const disk = new SlowDisk();
+  const wal = openSmall(disk, {commitMode: 'async'});
+  const settled: string[] = [];
+  const commit = (name: string): void => {
+    append(wal);
+    void wal.commit().then(() => settled.push(name));
+  };
+  commit('a1');
+  commit('a2');
+  await settle();
+  expect([wal.frozenRecords, wal.openRecords]).toEqual([2, 0]);
+  commit('b1');
+  commit('b2');
+  append(wal);
+  await settle();
+  expect(settled).toEqual([]);
+  await disk.letGo();
+  expect(settled).toEqual(['a1', 'a2']);
+  expect(wal.durableLsn).toBe(2n);
+  await disk.letGo();
+  expect(settled).toEqual(['a1', 'a2', 'b1', 'b2']);
+  expect(readAll(wal.read(1n)).frameEnds).toEqual([2n, 5n]);
+  expect(disk.maxInFlight).toBe(1);
+  await wal.commit();
+  wal.closeSync();
+});
+
+test('a commit without new records waits for the frame in flight', async () => {
+  const disk = new SlowDisk();
+  const wal = openSmall(disk, {commitMode: 'async'});
+  append(wal);
+  void wal.commit();
+  await settle();
+  let done = false;
+  void wal.commit().then(() => {
+    done = true;
+  });
+  await settle();
+  expect(done).toBe(false);
+  await disk.letGo();
+  expect(done).toBe(true);
+});
+
+test('while a frame is in flight synchronous writing is refused, appends and close wait', async () => {
+  const disk = new SlowDisk();
+  const wal = openSmall(disk, {commitMode: 'async'});
+  append(wal);
+  const commit = wal.commit();
+  await settle();
+  append(wal);
+  const marker = (): unknown => wal.writeSnapshotMarkerSync(1, 0, new Uint8Array(16));
+  for (const call of [() => wal.commitSync(), () => wal.writeFrozenSync(), () => wal.closeSync(), marker]) {
+    expect(errorOf(call).code).toBe('busy');
+  }
+  expect(wal.failure).toBeNull();
+  expect(wal.markIdle()).toBe(false);
+  const closed = wal.close();
+  await disk.letGo();
+  await commit;
+  await closed;
+  expect(verifyWal({dir: DIR, io: disk})).toMatchObject({ending: 'clean', lastLsn: 2n});
+});
+
+test('by hand: freeze, fill the next, write, and only then freeze again', () => {
+  const disk = new SimDisk();
+  const wal = openSmall(disk);
+  expect(wal.freeze()).toBe(false);
+  append(wal);
+  expect(wal.freeze()).toBe(true);
+  append(wal);
+  append(wal);
+  expect([wal.freeze(), wal.frozenRecords, wal.openRecords, wal.durableLsn]).toEqual([false, 1, 2, 0n]);
+  expect(errorOf(() => wal.writeSnapshotMarkerSync(1, 0, new Uint8Array(16))).code).toBe('busy');
+  wal.writeFrozenSync();
+  wal.writeFrozenSync();
+  expect([wal.durableLsn, wal.frozenRecords]).toEqual([1n, 0]);
+  expect(wal.freeze()).toBe(true);
+  wal.commitSync();
+  expect([wal.durableLsn, wal.metrics.frames, wal.metrics.records]).toEqual([3n, 2, 3]);
+});
+
+test('a frame frozen by hand goes before what a commit adds', async () => {
+  for (const commitMode of ['inline', 'async'] as const) {
+    const wal = openSmall(new SimDisk(), {commitMode});
+    append(wal);
+    wal.freeze();
+    append(wal);
+    await wal.commit();
+    expect(readAll(wal.read(1n)).frameEnds).toEqual([1n, 2n]);
+    append(wal);
+    wal.freeze();
+    await wal.commit();
+    expect(wal.durableLsn).toBe(3n);
+  }
+});
+
+test('adaptive mode follows the time that syncs take', async () => {
+  const disk = new SimDisk();
+  const wal = openSmall(disk, {commitMode: 'adaptive'});
+  expect(wal.prefersInline).toBe(true);
+  disk.syncMs = 5;
+  commitFrame(wal, 1);
+  commitFrame(wal, 1);
+  expect(wal.prefersInline).toBe(false);
+  expect(wal.metrics.lastSyncMs).toBeCloseTo(5, 1);
+  disk.syncMs = 0.05;
+  for (let i = 0; i < 60; i++) {
+    append(wal);
+    await wal.commit();
+  }
+  expect(wal.prefersInline).toBe(true);
+  expect([openSmall(new SimDisk(), {commitMode: 'async'}).prefersInline]).toEqual([false]);
+  disk.syncMs = 5;
+  const inline = openSmall(new SimDisk(), {commitMode: 'inline'});
+  commitFrame(inline, 1);
+  expect(inline.prefersInline).toBe(true);
+});
+
+/** Kinds of the frames in the only segment of a log whose frames take one block each. */
+function frameKinds(disk: SimDisk): number[] {
+  const content = disk.contentOf(`${DIR}/${segmentNames(disk)[0]}`);
+  const kinds: number[] = [];
+  for (let at = 4096; content[at + 6] !== 0; at += 512) kinds.push(content[at + 6] as number);
+  return kinds;
+}
+
+test('an idle marker follows the last commit once, when nothing has happened for a while', async () => {
+  vi.useFakeTimers();
+  try {
+    const disk = new SimDisk();
+    const wal = openSmall(disk, {idleMarkerMs: 5});
+    append(wal);
+    await wal.commit();
+    vi.advanceTimersByTime(3);
+    append(wal);
+    await wal.commit();
+    vi.advanceTimersByTime(4);
+    expect(frameKinds(disk)).toEqual([1, 1]);
+    vi.advanceTimersByTime(1);
+    expect(frameKinds(disk)).toEqual([1, 1, 2]);
+    vi.advanceTimersByTime(100);
+    expect(wal.markIdle()).toBe(false);
+    wal.closeSync();
+    expect(frameKinds(disk)).toEqual([1, 1, 2, 3]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('closing an unchanged log adds nothing', () => {
+  const disk = new SimDisk();
+  openSmall(disk).closeSync();
+  const kinds = frameKinds(disk);
+  for (let i = 0; i < 3; i++) openSmall(disk).closeSync();
+  expect(frameKinds(disk)).toEqual(kinds);
+});
+
+async function fillInBackground(wal: Wal): Promise<void> {
+  for (let i = 0; i < 200; i++) await Promise.resolve();
+  expect(wal.failure).toBeNull();
+}
+
+test('the next segment is ready before it is needed, and rolling then writes no zeros', async () => {
+  const disk = new SimDisk();
+  const wal = openSmall(disk, {background: true});
+  expect(wal.metrics.sparesReady).toBe(0);
+  for (let i = 0; i < 10; i++) commitFrame(wal, 1, 400);
+  await fillInBackground(wal);
+  expect(wal.metrics.sparesReady).toBe(1);
+  const calls = disk.calls;
+  while (wal.metrics.segments === 1) commitFrame(wal, 1, 400);
+  expect(wal.metrics.sparesReady).toBe(0);
+  expect(disk.calls - calls).toBeLessThan(60);
+  await wal.close();
+  expect(disk.list(DIR).filter(name => name.endsWith('.tmp'))).toEqual([]);
+});
+
+test('a segment needed in the middle of background preparation is not the one being prepared', async () => {
+  const disk = new SimDisk();
+  const wal = openSmall(disk, {background: true});
+  let frames = 0;
+  for (; wal.metrics.segments < 6; frames++) {
+    commitFrame(wal, 1, 400);
+    if (frames % 5 === 0) await Promise.resolve();
+  }
+  await fillInBackground(wal);
+  await wal.close();
+  const cursor = readWal({dir: DIR, io: disk});
+  let records = 0;
+  for (let event = cursor.next(); event !== READ.END; event = cursor.next()) if (event === READ.RECORD) records++;
+  cursor.close();
+  expect(records).toBe(frames);
+});
+
+test('prepareStep makes a spare in bounded steps', () => {
+  const wal = openSmall(new SimDisk());
+  const answers = [4096, 8192, 4096, 1].map(bytes => wal.prepareStep(bytes));
+  expect(answers).toEqual(['more', 'more', 'ready', 'ready']);
+  expect(wal.metrics.sparesReady).toBe(1);
+});
