@@ -37,6 +37,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
     workspace: ['@allocdb/node', '@allocdb/client', '@allocdb/api'],
     external: ['commander', 'pino'],
     node: ['packages/server/'],
+    tests: ['@allocdb/core', '@allocdb/sim'],
   },
   bench: {
     published: true,

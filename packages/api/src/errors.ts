@@ -23,6 +23,8 @@ export type LocalFailureCode =
   | 'connect_timed_out'
   /** The connection ended before the answer came. */
   | 'connection_lost'
+  /** A held lease is over, or may be by its holder's own clock: the reason of its signal. */
+  | 'lease_lost'
   /** No answer within the retry budget. */
   | 'timed_out'
   /** The other side said something that the protocol does not allow. */

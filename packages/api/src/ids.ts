@@ -30,6 +30,7 @@ interface RandomSource {
 declare const crypto: RandomSource;
 
 const HEX = /^[0-9a-f]{32}$/;
+const ZERO = /^0*$/;
 const ACCEPTED = /^(?:[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/i;
 
 function parse<Kind extends string>(text: string, kind: Kind): Id<Kind> {
@@ -45,20 +46,36 @@ function fromBigint<Kind extends string>(value: bigint, kind: Kind): Id<Kind> {
   return checkU128(value, `a ${kind} id`).toString(16).padStart(32, '0') as Id<Kind>;
 }
 
-function hexOf<Kind extends string>(bytes: Uint8Array): Id<Kind> {
+const HEX_OF_BYTE: readonly string[] = Array.from({length: 256}, (_, byte) => byte.toString(16).padStart(2, '0'));
+const ID_BYTES = 16;
+
+function hexOf<Kind extends string>(bytes: Uint8Array, at: number): Id<Kind> {
   let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  for (let i = at; i < at + ID_BYTES; i++) text += HEX_OF_BYTE[bytes[i] as number];
   return text as Id<Kind>;
 }
 
 function hash<Kind extends string>(text: string, kind: Kind): Id<Kind> {
   if (typeof text !== 'string') throw new TypeError(`a ${kind} id is derived from a string, got ${typeof text}`);
-  return hexOf(sha256(utf8Bytes(text)).subarray(0, 16));
+  return hexOf(sha256(utf8Bytes(text)), 0);
 }
 
+/** Randomness for the next ids: asking for 4 KiB costs hardly more than asking for 16 bytes (3 µs against 2). */
+const pool: Uint8Array = new Uint8Array(256 * ID_BYTES);
+let poolAt: number = pool.byteLength;
+
 function random<Kind extends string>(): Id<Kind> {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return bytes.every(byte => byte === 0) ? random() : hexOf(bytes);
+  for (;;) {
+    if (poolAt === pool.byteLength) {
+      crypto.getRandomValues(pool);
+      poolAt = 0;
+    }
+    const id: Id<Kind> = hexOf(pool, poolAt);
+    // What was handed out is not kept.
+    pool.fill(0, poolAt, poolAt + ID_BYTES);
+    poolAt += ID_BYTES;
+    if (!ZERO.test(id)) return id;
+  }
 }
 
 /** Reads a resource id: a UUID or 32 hex digits in either case. Throws TypeError or RangeError for anything else. */

@@ -1,8 +1,28 @@
 /**
  * The public surface of the binary API, by name: lane-level reading and writing for the engine, objects for people,
  * ids, errors and the typed facade that the embedded database and the network client share. Everything here is pure.
+ * Of the core it hands on the command codec and the closed sets, so that a client needs no second import.
  */
 
+export {
+  type ClientRequest,
+  COMMAND,
+  type Command,
+  decodeClientRequest,
+  encodeClientRequest,
+  OVERFLOW,
+  OVERFLOW_NAMES,
+  type PayloadError,
+  RESERVATION_STATE,
+  RESERVATION_STATE_NAMES,
+  RESOURCE_STATE,
+  RESOURCE_STATE_NAMES,
+  RESULT,
+  RESULT_NAMES,
+  type ResultCode,
+  type ResultName,
+  WIRE_BUNDLE_MEMBERS_MAX,
+} from '@allocdb/core';
 export type {
   AbortSignalLike,
   AnswerBase,

@@ -23,6 +23,7 @@ import {
 } from '@allocdb/api';
 import type {LinkEnd} from './link.ts';
 import type {ResponseSink} from './response_queue.ts';
+import type {SignalFanout} from './signal_fanout.ts';
 
 /** What a call tells the dispatcher. */
 export interface CallOwner {
@@ -34,6 +35,7 @@ export interface CallOwner {
   onGarbage(call: Call, error: unknown): void;
   /** The call is settled and needs nothing any more. */
   onSettled(call: Call): void;
+  readonly signals: SignalFanout;
   /** The call's signal or budget ended it. */
   onExpired(call: Call, bySignal: boolean): void;
 }
@@ -61,16 +63,25 @@ function isTransient(failure: SubmissionFailure): boolean {
   return failure.code === 'overloaded' || failure.code === 'storage_full' || isIndefinite(failure);
 }
 
-/** True when every attempt with these bytes fails the same way, so that no earlier one can have been executed. */
-function isOfTheBytes(failure: SubmissionFailure): boolean {
-  return failure.code === 'invalid_request' || failure.code === 'command_too_large';
+/**
+ * A refusal that says nothing about earlier attempts, null when there is none. One of the bytes themselves says that
+ * every attempt was refused.
+ */
+function refusedMember(response: ApiResponse): SubmissionFailure | null {
+  if (response.type === 'batch_result') return response.results.map(refusedMember).find(each => each !== null) ?? null;
+  if (response.type !== 'submit_rejected') return null;
+  const {failure} = response;
+  return failure.code === 'invalid_request' || failure.code === 'command_too_large' ? null : failure;
 }
 
-/** True when something of the request may have been executed by the attempt that was answered so. */
-function mayHaveExecuted(response: ApiResponse): boolean {
-  if (response.type === 'batch_result') return response.results.some(mayHaveExecuted);
-  return response.type !== 'submit_rejected' || isIndefinite(response.failure);
+/** Some member of the response, or the response itself, fulfils `test`. */
+function some(response: ApiResponse, test: (response: ApiResponse) => boolean): boolean {
+  return response.type === 'batch_result' ? response.results.some(test) : test(response);
 }
+
+const isInDoubt = (response: ApiResponse): boolean =>
+  response.type === 'submit_rejected' && isIndefinite(response.failure);
+const isExecuted = (response: ApiResponse): boolean => response.type === 'submit_committed';
 
 export class Call implements ResponseSink {
   /** The request, as it is sent in every attempt. */
@@ -91,6 +102,8 @@ export class Call implements ResponseSink {
   #onConnection: boolean = false;
   #settled: boolean = false;
   #inDoubt: boolean = false;
+  /** Members of a batch were executed and answered while others were not. */
+  #partlyExecuted: boolean = false;
   #lastError: AllocDbError | null = null;
   /** The best there is to resolve with when time runs out: a batch of which some members were answered. */
   #partial: ApiResponse | null = null;
@@ -108,7 +121,7 @@ export class Call implements ResponseSink {
     this.#signal = options.signal;
     this.#resolve = settle.resolve;
     this.#reject = settle.reject;
-    this.#signal?.addEventListener('abort', this.#abort);
+    if (this.#signal !== null) owner.signals.add(this.#signal, this.#abort);
     this.#budget = this.#signal === null ? setTimeout(() => owner.onExpired(this, false), budgetMs) : null;
   }
 
@@ -119,6 +132,7 @@ export class Call implements ResponseSink {
   /** The attempt begins: from now on it may be executed. */
   sent(): void {
     this.#onConnection = true;
+    this.#partial = null;
   }
 
   onResponse(view: DataView, _bytes: Uint8Array, offset: number, length: number): void {
@@ -138,7 +152,8 @@ export class Call implements ResponseSink {
       return;
     }
     this.#partial = response.type === 'batch_result' && !this.#inDoubt ? response : null;
-    if (mayHaveExecuted(response)) this.#inDoubt = true;
+    if (some(response, isInDoubt)) this.#inDoubt = true;
+    if (some(response, isExecuted)) this.#partlyExecuted = true;
     this.#lastError = databaseError(failure, this.#operationIds);
     this.#owner.onTransient(this);
   }
@@ -172,7 +187,7 @@ export class Call implements ResponseSink {
     if (partial !== null) {
       if (this.#settle()) this.#resolve(partial);
     } else if (last === null || this.#onConnection) {
-      this.fail(code, message);
+      this.fail(code, message, last === null ? {} : {cause: last});
     } else {
       const detail = last.detail === null ? {} : {detail: last.detail};
       if (this.#settle())
@@ -186,25 +201,26 @@ export class Call implements ResponseSink {
   }
 
   #settleWith(response: ApiResponse): void {
-    if (response.type === 'submit_rejected' && this.#inDoubt && !isOfTheBytes(response.failure)) {
-      const {failure} = response;
-      const {message} = databaseError(failure, this.#operationIds);
-      if (this.#settle()) this.#reject(new AllocDbError(this.#failure(failure.code), message, {detail: failure}));
-    } else if (this.#settle()) {
+    const refused = this.#inDoubt ? refusedMember(response) : null;
+    if (!this.#settle()) return;
+    if (refused === null) {
       this.#resolve(response);
+    } else {
+      const {message} = databaseError(refused, this.#operationIds);
+      this.#reject(new AllocDbError(this.#failure(refused.code), message, {detail: refused}));
     }
   }
 
   #failure(code: FailureCode): ReturnType<typeof definiteFailure> {
-    const inDoubt = this.#inDoubt || this.#onConnection;
-    return inDoubt ? indefiniteFailure(code, this.#operationIds) : definiteFailure(code);
+    const somethingMayHaveHappened = this.#inDoubt || this.#partlyExecuted || this.#onConnection;
+    return somethingMayHaveHappened ? indefiniteFailure(code, this.#operationIds) : definiteFailure(code);
   }
 
   /** True for the first to settle it. */
   #settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    this.#signal?.removeEventListener('abort', this.#abort);
+    if (this.#signal !== null) this.#owner.signals.remove(this.#signal, this.#abort);
     if (this.#budget !== null) clearTimeout(this.#budget);
     if (this.backoff !== null) clearTimeout(this.backoff);
     this.#owner.onSettled(this);

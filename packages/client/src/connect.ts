@@ -1,14 +1,20 @@
 /**
  * The client: the typed facade of `@allocdb/api` over a connection that mends itself.
  */
-import {type Database, TransportDatabase} from '@allocdb/api';
+import {type CallOptions, type Database, TransportDatabase} from '@allocdb/api';
 import {type ClientStatus, Dispatcher} from './dispatcher.ts';
+import {type AcquireInput, acquireLease, type Lease} from './lease.ts';
 import {type ConnectOptions, linkOptions, maxInFlightBytesOf, responseTimeoutOf, retryPolicyOf} from './options.ts';
 
 /** A connected client; the same interface as the embedded database. */
 export interface Client extends Database {
   /** What goes on behind the calls: the connection, what is in flight, the last error. There are no events. */
   readonly status: ClientStatus;
+  /**
+   * Holds things, all or none, as an object that says how long it may be trusted and gives them back at the end of its
+   * scope unless they were confirmed. Resolves with null when the database refused; `reserveBundle` says why.
+   */
+  acquire(input: AcquireInput, options?: CallOptions): Promise<Lease | null>;
 }
 
 class NetworkClient extends TransportDatabase implements Client {
@@ -21,6 +27,10 @@ class NetworkClient extends TransportDatabase implements Client {
 
   get status(): ClientStatus {
     return this.#dispatcher.status;
+  }
+
+  async acquire(input: AcquireInput, options?: CallOptions): Promise<Lease | null> {
+    return acquireLease(this, this.#dispatcher, input, options);
   }
 }
 

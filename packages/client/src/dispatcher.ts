@@ -27,6 +27,7 @@ import type {Link, LinkEnd, LinkOptions} from './link.ts';
 import {connectionFailure, type LinkOwner, openLink} from './open_link.ts';
 import type {RetryPolicy} from './options.ts';
 import type {ResponseSink} from './response_queue.ts';
+import {SignalFanout} from './signal_fanout.ts';
 
 /** What a client is doing behind the calls. A snapshot; it changes by itself. */
 export interface ClientStatus {
@@ -56,6 +57,7 @@ const REFUSALS: ReadonlySet<FailureCode> = new Set([
 ]);
 
 export class Dispatcher implements Transport, CallOwner, LinkOwner {
+  readonly signals: SignalFanout = new SignalFanout();
   readonly #options: LinkOptions;
   readonly #policy: RetryPolicy;
   readonly #maxInFlightBytes: number;
@@ -64,6 +66,8 @@ export class Dispatcher implements Transport, CallOwner, LinkOwner {
   #link: Link | null = null;
   #welcome: Welcome | null = null;
   #welcomedAtMs: number = 0;
+  /** When the present or next connection was begun: before the server told its slot. */
+  #begunAtMs: number = 0;
   #inFlightBytes: number = 0;
   /** The call whose response was garbage, while its connection is being ended. */
   #garbled: Call | null = null;
@@ -84,7 +88,8 @@ export class Dispatcher implements Transport, CallOwner, LinkOwner {
 
   /** The first connection: one attempt, which rejects with AllocDbError when it fails. */
   async open(signal: AbortSignalLike | null): Promise<void> {
-    await openLink(this.#options, signal, (link, welcome) => this.#own(link, welcome));
+    const begunAtMs = performance.now();
+    await openLink(this.#options, signal, (link, welcome) => this.#own(link, welcome, begunAtMs));
   }
 
   get status(): ClientStatus {
@@ -112,6 +117,16 @@ export class Dispatcher implements Transport, CallOwner, LinkOwner {
     const {currentSlot, slotDurationMs} = this.welcome();
     if (slotDurationMs === 0) return currentSlot;
     return currentSlot + BigInt(Math.floor((performance.now() - this.#welcomedAtMs) / slotDurationMs));
+  }
+
+  /**
+   * How many milliseconds the server needs at least to reach a slot; negative when it may have reached it. Allows for
+   * the time that the handshake took, for a slot that had begun, and for clocks that differ by a thousandth.
+   */
+  msUntilSlot(slot: bigint): number {
+    const {currentSlot, slotDurationMs} = this.welcome();
+    const ageMs = performance.now() - this.#begunAtMs;
+    return Number(slot - currentSlot - 1n) * slotDurationMs - ageMs * 1.001;
   }
 
   call(request: ApiRequest, options: TransportOptions): Promise<ApiResponse> {
@@ -208,7 +223,8 @@ export class Dispatcher implements Transport, CallOwner, LinkOwner {
     this.#afterFailure(connectionFailure(end), false);
   }
 
-  #own(link: Link, welcome: Welcome): this {
+  #own(link: Link, welcome: Welcome, begunAtMs: number): this {
+    this.#begunAtMs = begunAtMs;
     this.#link = link;
     this.#welcome = welcome;
     this.#welcomedAtMs = performance.now();
@@ -231,11 +247,12 @@ export class Dispatcher implements Transport, CallOwner, LinkOwner {
 
   async #reconnect(): Promise<void> {
     const attempt = new AbortController();
+    const begunAtMs = performance.now();
     this.#attempt = attempt;
     try {
       await openLink(this.#options, attempt.signal, (link, welcome) => {
         this.#attempt = null;
-        return this.#own(link, welcome);
+        return this.#own(link, welcome, begunAtMs);
       });
     } catch (error) {
       this.#attempt = null;

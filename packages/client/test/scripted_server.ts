@@ -56,11 +56,11 @@ export class ServerConnection {
   /** How many chunks the requests came in. */
   chunks = 0;
   hello: Hello | null = null;
-  closed: Promise<unknown>;
+  readonly closed: Promise<unknown>;
 
   constructor(socket: Socket, onHello: (connection: ServerConnection) => void, answer: () => Answer | null) {
     this.socket = socket;
-    this.closed = once(socket, 'close');
+    this.closed = new Promise(resolve => socket.once('close', resolve));
     socket.on('error', () => {});
     const splitter = new FrameSplitter(1 << 24, (_view, bytes, offset, length) => {
       const frame = Uint8Array.from(bytes.subarray(offset, offset + length));

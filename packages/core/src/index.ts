@@ -51,10 +51,10 @@ export {
   type ResultName,
 } from './result.ts';
 export {digestOf} from './snapshot/digest_of.ts';
-export {RECORD_FORMAT, SECTION} from './snapshot/record_codec.ts';
+export {RECORD_FORMAT, RESERVATION_RECORD, RESOURCE_RECORD, SECTION} from './snapshot/record_codec.ts';
 export {SnapshotLoader} from './snapshot/snapshot_loader.ts';
 export {type SectionCounts, type SnapshotPosition, SnapshotReader} from './snapshot/snapshot_reader.ts';
-export {OPERATION} from './table/operation_table.ts';
+export {GRANT_FLAG, OPERATION} from './table/operation_table.ts';
 export {RESERVATION} from './table/reservation_table.ts';
 export {RESOURCE} from './table/resource_table.ts';
 export {addU64, bigintOfU64, bigintOfU128, hiOf, loOf, ltU64, U64_MAX, U128_MAX, writeU128} from './words.ts';

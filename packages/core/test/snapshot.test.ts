@@ -3,7 +3,7 @@ import {describe, expect, test} from 'vitest';
 import {AllocDb, bigintOfU128, SnapshotReader} from '../src/index.ts';
 import {Machine} from './machine.ts';
 import {type Block, loadInto, readBlock, SECTIONS, sectionWords, takeSnapshot} from './snapshots.ts';
-import {configs, Stepper, type Step, steps} from './streams.ts';
+import {configs, type Step, Stepper, steps} from './streams.ts';
 
 const OTHER_SEED = Int32Array.of(9, 8, 7, 6, 5, 4, 3, 2);
 
@@ -89,7 +89,7 @@ describe('a snapshot that is read while commands are applied', () => {
         machine.expectSound();
         expect(loaded.digest()).toBe(machine.digest());
       }),
-      {numRuns: 400},
+      {numRuns: 250},
     );
   });
 

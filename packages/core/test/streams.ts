@@ -57,16 +57,17 @@ export const configs: fc.Arbitrary<CoreConfig> = fc
     maxReservations: fc.constantFrom(2, 4, 9),
     maxOperations: fc.constantFrom(3, 9, 30, 120),
     maxBundleSize: fc.constantFrom(1, 2, 4),
-    maxTtlSlots: fc.constantFrom(1n, 4n, 9n, 40n),
+    ttl: fc.constantFrom(1, 4, 9, 40),
     maxClientRetryWindowSlots: fc.constantFrom(0n, 2n, 30n),
-    history: fc.constantFrom(0n, 1n, 4n, 40n),
+    history: fc.constantFrom(0, 1, 4, 40),
     bucket: fc.constantFrom(1, 2, 9),
     operationWindowSlots: fc.constantFrom(null, 1n, 3n, 20n),
   })
-  .map(({history, bucket, ...rest}) => ({
+  .map(({ttl, history, bucket, ...rest}) => ({
     ...rest,
+    maxTtlSlots: BigInt(ttl),
     maxBundleSize: Math.min(rest.maxBundleSize, rest.maxResources),
-    reservationHistoryWindowSlots: history < rest.maxTtlSlots ? history : rest.maxTtlSlots,
+    reservationHistoryWindowSlots: BigInt(Math.min(history, ttl)),
     maxExpirationBucketLen: Math.min(bucket, rest.maxReservations),
   }));
 
@@ -135,7 +136,12 @@ export class Stepper {
       case 'create_resource':
         return {kind: 'create_resource', resourceId: BigInt(step.members[0] ?? step.pick)};
       case 'reserve':
-        return {kind: 'reserve', resourceId: BigInt(step.pick), holderId: BigInt(step.pick), ttlSlots: BigInt(step.ttl)};
+        return {
+          kind: 'reserve',
+          resourceId: BigInt(step.pick),
+          holderId: BigInt(step.pick),
+          ttlSlots: BigInt(step.ttl),
+        };
       case 'reserve_bundle': {
         const resourceIds = (step.right ? [...new Set(step.members)] : step.members).map(BigInt);
         return {kind: 'reserve_bundle', resourceIds, holderId: BigInt(step.pick), ttlSlots: BigInt(step.ttl)};

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-import {isOpenError} from '@allocdb/node';
 /**
  * The `allocdb` command: parses the command line and runs one command. Answers go to stdout, everything else to stderr;
  * exit codes are those of exit.ts. Wrong usage names the flag and exits 64.
  */
+import {isOpenError} from '@allocdb/node';
 import {Command, CommanderError, InvalidArgumentError} from 'commander';
 import {type ApiFlags, api} from './commands/api.ts';
 import {type ServeFlags, serve} from './commands/serve.ts';

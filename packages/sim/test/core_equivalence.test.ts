@@ -24,7 +24,7 @@ import {CoreDriver} from './core_driver.ts';
 const U64_MAX = 2n ** 64n - 1n;
 const REQUESTS = 400;
 const COMPARE_STATE_EVERY = 40;
-const SEEDS = Number(process.env['CORE_SEEDS'] ?? 600);
+const SEEDS = Number(process.env['CORE_SEEDS'] ?? 400);
 const ONLY_SEED = process.env['CORE_SEED'];
 
 function text(value: unknown): string {

@@ -8,7 +8,7 @@
 import {guardIo} from './errors.ts';
 import {type FileIo, readFully} from './file_io.ts';
 
-const WINDOW_BYTES_MIN: number = 1 << 20;
+const WINDOW_BYTES: number = 1 << 20;
 
 export class ReadWindow {
   readonly #io: FileIo;
@@ -21,11 +21,11 @@ export class ReadWindow {
   #start = 0;
   #end = 0;
 
-  /** `lengthMax` bounds one range, and with it the memory. The buffer grows to it only when a range needs it. */
+  /** `lengthMax` bounds one range, and with it the memory. The buffer grows only when a file or a range needs it. */
   constructor(io: FileIo, lengthMax: number) {
     this.#io = io;
     this.#lengthMax = lengthMax;
-    this.bytes = new Uint8Array(WINDOW_BYTES_MIN);
+    this.bytes = new Uint8Array(0);
     this.view = new DataView(this.bytes.buffer);
     this.#words = new Int32Array(this.bytes.buffer);
   }
@@ -34,6 +34,7 @@ export class ReadWindow {
   attach(handle: number, limit: number): void {
     this.#handle = handle;
     this.#limit = limit;
+    this.#grow(Math.min(WINDOW_BYTES, limit));
     this.#start = 0;
     this.#end = 0;
   }
@@ -55,11 +56,7 @@ export class ReadWindow {
   }
 
   #fill(position: number, length: number): void {
-    if (length > this.bytes.length) {
-      this.bytes = new Uint8Array(Math.min(this.#lengthMax, Math.max(length, this.bytes.length * 2)));
-      this.view = new DataView(this.bytes.buffer);
-      this.#words = new Int32Array(this.bytes.buffer);
-    }
+    if (length > this.bytes.length) this.#grow(Math.min(this.#lengthMax, Math.max(length, this.bytes.length * 2)));
     const wanted = Math.min(this.bytes.length, this.#limit - position);
     this.#start = position;
     this.#end = position;
@@ -67,5 +64,12 @@ export class ReadWindow {
       readFully(this.#io, this.#handle, this.bytes, 0, wanted, position),
     );
     this.#end = position + count;
+  }
+
+  #grow(size: number): void {
+    if (size <= this.bytes.length) return;
+    this.bytes = new Uint8Array((size + 3) & -4);
+    this.view = new DataView(this.bytes.buffer);
+    this.#words = new Int32Array(this.bytes.buffer);
   }
 }

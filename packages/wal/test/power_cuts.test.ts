@@ -12,7 +12,7 @@ import {SimDisk} from '../src/testing/index.ts';
 import {SimRandom} from '../src/testing/sim_random.ts';
 import {openSmall, payloadOf} from './support.ts';
 
-const SEEDS = 1000;
+const SEEDS = 2500;
 const LIVES = 3;
 /** Enough calls to begin and to get through several segments. */
 const CALLS_MAX = 220;
@@ -51,7 +51,7 @@ function appendSome(wal: Wal, history: History, random: SimRandom, life: number)
     const bytes = random.chance(0.1) ? random.below(2048) : random.below(300);
     const status = wal.append(1, 1, life, 0, payloadOf(lsn, bytes, life), 0, bytes);
     if (status === STATUS.FRAME_FULL) return;
-    expect(status).toBe(STATUS.OK);
+    if (status !== STATUS.OK) expect.fail(`append answered ${status}`);
     history.records.set(lsn, {bytes, life});
   }
 }
@@ -113,7 +113,7 @@ test(`${SEEDS} seeds of ${LIVES} lives each`, () => {
     }
   }
   // The workload must really reach what it is meant to reach.
-  expect(cuts.power).toBeGreaterThan(SEEDS * 2);
+  expect(cuts.power).toBeGreaterThan(6000);
   expect(cuts.torn).toBeGreaterThan(SEEDS / 20);
   expect(cuts.unclean).toBeGreaterThan(SEEDS / 20);
 });

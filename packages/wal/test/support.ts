@@ -14,6 +14,7 @@ import {
   type WalOptions,
 } from '../src/index.ts';
 import type {SimDisk} from '../src/testing/index.ts';
+import {SimRandom} from '../src/testing/sim_random.ts';
 
 export const DIR = '/log';
 
@@ -24,15 +25,19 @@ export function openSmall(io: FileIo, options: Partial<WalOptions> = {}): Wal {
   return Wal.open({dir: DIR, io, background: false, idleMarkerMs: 0, ...SMALL, ...options});
 }
 
-/** A payload that differs from lsn to lsn and, by `salt`, from life to life. */
+const NOISE: Uint8Array = noise(new SimRandom(77), 1 << 16);
+
+/** A payload that differs from lsn to lsn and, by `salt`, from life to life: a piece of noise, and its own name. */
 export function payloadOf(lsn: bigint, bytes: number, salt = 0): Uint8Array {
-  const payload = new Uint8Array(bytes);
-  let word = (Number(BigInt.asUintN(31, lsn)) ^ Math.imul(salt, 0x9e3779b1)) | 1;
-  for (let i = 0; i < bytes; i++) {
-    word = Math.imul(word, 1_103_515_245) + 12_345;
-    payload[i] = word >>> 16;
-  }
+  const name = (Number(BigInt.asUintN(20, lsn)) * 31 + salt) | 0;
+  const start = Math.abs(Math.imul(name, 0x9e3779b1)) % (NOISE.length - bytes);
+  const payload = NOISE.slice(start, start + bytes);
+  if (bytes >= 4) new DataView(payload.buffer).setInt32(0, name, true);
   return payload;
+}
+
+function noise(random: SimRandom, bytes: number): Uint8Array {
+  return new Uint8Array(bytes).map(() => random.below(256));
 }
 
 /** Appends through the raw path and expects it to be taken; returns the lsn. */

@@ -1,6 +1,7 @@
 /**
  * Reservations: live ones own each of their distinct members; terminal ones own nothing and stand in the retire queue, in
- * order; every row is either free or findable; ids lie at or below the last lsn, and so does the watermark.
+ * order, retired ones first and at or below the watermark; every row is either findable or on the stack of free rows,
+ * once; ids lie at or below the last lsn, and so does the watermark.
  */
 import type {AllocDb} from '../machine/alloc_db.ts';
 import {isTerminal, RESERVATION_STATE} from '../result.ts';
@@ -34,7 +35,9 @@ export function checkReservations(db: AllocDb): string | null {
     return 'the retired watermark is of the future';
   }
   return (
-    checkQueueOrder(db) ?? checkIndexCells('reservations', reservations.index, row => reservations.state(row) !== 0)
+    checkFreeRows(db) ??
+    checkQueueOrder(db) ??
+    checkIndexCells('reservations', reservations.index, row => reservations.state(row) !== 0)
   );
 }
 
@@ -54,23 +57,45 @@ function checkMembers(db: AllocDb, row: number, terminal: boolean): string | nul
   return null;
 }
 
+function checkFreeRows(db: AllocDb): string | null {
+  const {reservations} = db;
+  const seen = new Uint8Array(reservations.capacity);
+  for (let i = 0; i < reservations.capacity - reservations.stored; i++) {
+    const row = reservations.freeRow(i);
+    if (reservations.state(row) !== 0) return `row ${row} is on the stack of free rows and taken`;
+    if (seen[row] === 1) return `row ${row} is on the stack of free rows twice`;
+    seen[row] = 1;
+  }
+  return null;
+}
+
+/** Order by released lsn is strict, so that no row stands twice in a queue as long as the terminal ones are many. */
 function checkQueueOrder(db: AllocDb): string | null {
   const {reservations, retireQueue} = db;
   const words = reservations.words;
-  for (let i = 0; i < retireQueue.count; i++) {
+  for (let i = -retireQueue.unswept; i < retireQueue.count; i++) {
     const row = retireQueue.rowAt(i);
     if (!isTerminal(reservations.state(row))) return `retire queue holds row ${row}, which is live`;
     const at = row * RESERVATION.WORDS;
     const released = at + RESERVATION.RELEASED_LSN;
-    if (ltU64(db.lastLsnLo, db.lastLsnHi, words[released], words[released + 1]))
+    if (ltU64(db.lastLsnLo, db.lastLsnHi, words[released], words[released + 1])) {
       return `row ${row} ended in the future`;
-    if (i === 0) continue;
+    }
+    if (reservations.retiredAt(row, db.lastSlotLo, db.lastSlotHi) !== i < 0) {
+      return `row ${row} is on the wrong side of the retire queue's boundary`;
+    }
+    if (i < 0 && ltU64(retireQueue.watermarkLo, retireQueue.watermarkHi, words[at], words[at + 1])) {
+      return `row ${row} is retired above the watermark`;
+    }
+    if (i === -retireQueue.unswept) continue;
     const before = retireQueue.rowAt(i - 1) * RESERVATION.WORDS;
-    for (const field of [RESERVATION.RELEASED_LSN, RESERVATION.RETIRE_AFTER]) {
-      if (ltU64(words[at + field], words[at + field + 1], words[before + field], words[before + field + 1])) {
-        return `retire queue is out of order at row ${row}`;
-      }
+    if (!isBelow(words, before, at, RESERVATION.RELEASED_LSN) || isBelow(words, at, before, RESERVATION.RETIRE_AFTER)) {
+      return `retire queue is out of order at row ${row}`;
     }
   }
   return null;
+}
+
+function isBelow(words: Int32Array, a: number, b: number, field: number): boolean {
+  return ltU64(words[a + field], words[a + field + 1], words[b + field], words[b + field + 1]);
 }

@@ -1,6 +1,7 @@
 /**
  * The wheel: every reserved reservation is in exactly its deadline's bucket and nothing else is; buckets are within their
- * bound, linked both ways, and ordered by id and by deadline.
+ * bound, linked both ways, ordered by id and by deadline, and marked for searches exactly where they are not empty; a
+ * search finds all of it.
  */
 import type {AllocDb} from '../machine/alloc_db.ts';
 import {RESERVATION_STATE} from '../result.ts';
@@ -32,6 +33,8 @@ export function checkWheel(db: AllocDb): string | null {
     }
     if (length !== wheel.lengthOf(bucket)) return `bucket ${bucket} counts ${wheel.lengthOf(bucket)}, holds ${length}`;
     if (length > db.config.maxExpirationBucketLen) return `bucket ${bucket} is over its bound`;
+    if (wheel.tailOf(bucket) !== before) return `bucket ${bucket} does not end at its last row`;
+    if (wheel.isMarked(bucket) !== length > 0) return `bucket ${bucket} holds ${length} and is marked otherwise`;
     linked += length;
   }
   let reserved = 0;
@@ -39,7 +42,9 @@ export function checkWheel(db: AllocDb): string | null {
     if (reservations.state(row) === RESERVATION_STATE.RESERVED) reserved++;
   }
   if (linked !== reserved) return `${reserved} reservations are reserved, ${linked} are in the wheel`;
-  return linked === wheel.count ? null : `the wheel counts ${wheel.count}, holds ${linked}`;
+  if (linked !== wheel.count) return `the wheel counts ${wheel.count}, holds ${linked}`;
+  const found = wheel.countDue(-1, -1);
+  return found === linked ? null : `a search of all slots finds ${found} of ${linked} reservations`;
 }
 
 function ordered(words: Int32Array, before: number, at: number): boolean {

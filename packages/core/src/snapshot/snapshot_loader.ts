@@ -14,6 +14,7 @@ import {RESOURCE} from '../table/resource_table.ts';
 import {ltU64} from '../words.ts';
 import {StateDigest} from './digest.ts';
 import {sortRowsByU64} from './radix_sort.ts';
+import {operationProblem, reservationProblem, resourceProblem} from './record_checks.ts';
 import {OPERATION_RECORD, RESERVATION_RECORD, RESOURCE_RECORD, reservationWords, SECTION} from './record_codec.ts';
 import type {SnapshotPosition} from './snapshot_reader.ts';
 
@@ -28,6 +29,8 @@ export class SnapshotLoader {
   private readonly db: AllocDb;
   /** Lsn of the holder that each resource record named, two words a row; compared once reservations are there. */
   private readonly claims: Int32Array;
+  /** By resource row: the reservation row + 1 that listed it last, to notice a member that is listed twice. */
+  private readonly listedBy: Int32Array;
 
   /** Sets the position of `db`, which must be freshly constructed, to the snapshot's. */
   constructor(db: AllocDb, position: SnapshotPosition) {
@@ -36,6 +39,7 @@ export class SnapshotLoader {
     db.retireQueue.restoreWatermark(position.watermarkLo, position.watermarkHi);
     this.digest.addPosition(position);
     this.claims = new Int32Array(2 * db.resources.capacity);
+    this.listedBy = new Int32Array(db.resources.capacity);
   }
 
   /** Adds `count` records of a section from `words[0..length)`. Returns null, or what contradicts what. */
@@ -67,16 +71,27 @@ export class SnapshotLoader {
       if (state === RESERVATION_STATE.RESERVED) live.push(row);
       else if (isTerminal(state)) terminal.push(row);
     }
-    const words = db.reservations.words;
+    const {words} = db.reservations;
     for (const row of sortRowsByU64(live, words, RESERVATION.WORDS, RESERVATION.LSN)) {
-      const at = row * RESERVATION.WORDS + RESERVATION.DEADLINE;
-      const bucket = db.wheel.bucketOf(words[at], words[at + 1]);
+      const deadline = row * RESERVATION.WORDS + RESERVATION.DEADLINE;
+      const bucket = db.wheel.bucketOf(words[deadline], words[deadline + 1]);
       if (db.wheel.isFull(bucket)) return 'more reservations fall due in one slot than its bucket holds';
+      const tail = db.wheel.tailOf(bucket);
+      if (tail >= 0 && isBefore(words, row, tail, RESERVATION.DEADLINE)) return 'two holds are out of order';
       db.wheel.schedule(row, bucket);
     }
+    let before = -1;
     for (const row of sortRowsByU64(terminal, words, RESERVATION.WORDS, RESERVATION.RELEASED_LSN)) {
+      const follows =
+        before < 0 ||
+        (isBefore(words, before, row, RESERVATION.RELEASED_LSN) &&
+          !isBefore(words, row, before, RESERVATION.RETIRE_AFTER));
+      if (!follows) return 'two reservations ended out of order';
       db.retireQueue.append(row);
+      before = row;
     }
+    const {watermarkLo, watermarkHi} = db.retireQueue;
+    if (ltU64(db.lastLsnLo, db.lastLsnHi, watermarkLo, watermarkHi)) return 'the retired watermark is of the future';
     for (let row = 0; row < db.resources.count; row++) {
       if (db.resources.state(row) !== RESOURCE_STATE.AVAILABLE && db.resources.owner(row) < 0) {
         return 'a resource is held by a reservation that is not there';
@@ -90,11 +105,11 @@ export class SnapshotLoader {
     const [w0, w1, w2, w3] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
     if (resources.count >= resources.capacity) return 'more resources than the configuration allows';
     if (resources.find(w0, w1, w2, w3) >= 0) return 'a resource occurs twice';
-    const state = words[at + RESOURCE_RECORD.STATE];
-    if (state < RESOURCE_STATE.AVAILABLE || state > RESOURCE_STATE.REVOKING) return 'a resource has an unknown state';
+    const problem = resourceProblem(words, at);
+    if (problem !== null) return problem;
     const row = resources.insert(w0, w1, w2, w3);
     const record = row * RESOURCE.WORDS;
-    resources.words[record + RESOURCE.STATE] = state;
+    resources.words[record + RESOURCE.STATE] = words[at + RESOURCE_RECORD.STATE];
     resources.words[record + RESOURCE.VERSION] = words[at + RESOURCE_RECORD.VERSION];
     resources.words[record + RESOURCE.VERSION + 1] = words[at + RESOURCE_RECORD.VERSION + 1];
     this.claims[2 * row] = words[at + RESOURCE_RECORD.RESERVATION_LSN];
@@ -105,14 +120,12 @@ export class SnapshotLoader {
   private addReservation(words: Int32Array, at: number): string | null {
     const {db} = this;
     const {reservations} = db;
+    if (reservations.stored >= reservations.capacity) return 'more reservations than the configuration allows';
+    const problem = reservationProblem(db, words, at);
+    if (problem !== null) return problem;
     const [lsnLo, lsnHi] = [words[at], words[at + 1]];
     const memberCount = words[at + RESERVATION_RECORD.MEMBER_COUNT];
     const state = words[at + RESERVATION_RECORD.STATE];
-    if (reservations.stored >= reservations.capacity) return 'more reservations than the configuration allows';
-    if (memberCount < 1 || memberCount > db.config.maxBundleSize) return 'a reservation has an impossible member count';
-    if (state < RESERVATION_STATE.RESERVED || state > RESERVATION_STATE.REVOKED)
-      return 'a reservation has an unknown state';
-    if (ltU64(db.lastLsnLo, db.lastLsnHi, lsnLo, lsnHi)) return 'a reservation is newer than the snapshot';
     if (reservations.find(lsnLo, lsnHi) >= 0) return 'a reservation occurs twice';
     const row = reservations.insert(lsnLo, lsnHi);
     const record = row * RESERVATION.WORDS;
@@ -127,6 +140,8 @@ export class SnapshotLoader {
       const id = at + RESERVATION_RECORD.MEMBERS + 4 * i;
       const resource = db.resources.find(words[id], words[id + 1], words[id + 2], words[id + 3]);
       if (resource < 0) return 'a reservation has a member that is not there';
+      if (this.listedBy[resource] === row + 1) return 'a reservation lists a member twice';
+      this.listedBy[resource] = row + 1;
       reservations.setMember(row, i, resource);
       if (isTerminal(state)) continue;
       if (!this.claim(resource, state, lsnLo, lsnHi)) return 'a reservation and its resource disagree';
@@ -151,6 +166,9 @@ export class SnapshotLoader {
     const {operations} = db;
     const [w0, w1, w2, w3] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
     if (operations.used >= operations.capacity) return 'more operations than the configuration allows';
+    const problem = operationProblem(db, words, at);
+    if (problem !== null) return problem;
+    if (operations.used > 0 && !this.followsLastOperation(words, at)) return 'two operations are out of order';
     const tag = operations.tagOf(w0, w1, w2, w3);
     if (operations.find(tag, w0, w1, w2, w3, 0, 0) >= 0) return 'an operation occurs twice';
     const row = operations.insert(tag, w0, w1, w2, w3);
@@ -158,6 +176,24 @@ export class SnapshotLoader {
     for (let word = 4; word < OPERATION_RECORD.WORDS; word++) operations.words[record + word] = words[at + word];
     return null;
   }
+
+  /** True when the record is later in the log, and not retired earlier, than the operation entered last. */
+  private followsLastOperation(words: Int32Array, at: number): boolean {
+    const {operations} = this.db;
+    const stored = operations.words;
+    const last = operations.rowAt(operations.used - 1) * OPERATION.WORDS;
+    const {APPLIED_LSN: lsn, RETIRE_AFTER: retire} = OPERATION;
+    return (
+      ltU64(stored[last + lsn], stored[last + lsn + 1], words[at + lsn], words[at + lsn + 1]) &&
+      !ltU64(words[at + retire], words[at + retire + 1], stored[last + retire], stored[last + retire + 1])
+    );
+  }
+}
+
+/** True when the u64 at `field` of one reservation is below that of another. */
+function isBefore(words: Int32Array, row: number, other: number, field: number): boolean {
+  const [a, b] = [row * RESERVATION.WORDS + field, other * RESERVATION.WORDS + field];
+  return ltU64(words[a], words[a + 1], words[b], words[b + 1]);
 }
 
 /** Words of the record that begins at `at`, or -1 when it does not fit before `length`. */

@@ -99,6 +99,11 @@ export class ReservationTable {
     this.free[this.freeCount++] = row;
   }
 
+  /** The i-th of the `capacity - stored` free rows; the last is the next to be taken. */
+  freeRow(position: number): number {
+    return this.free[position];
+  }
+
   state(row: number): number {
     return this.words[row * RESERVATION.WORDS + RESERVATION.META] & 0xff;
   }

@@ -56,6 +56,15 @@ export class TimingWheel {
     return this.heads[bucket] - 1;
   }
 
+  tailOf(bucket: number): number {
+    return this.tails[bucket] - 1;
+  }
+
+  /** True when searches look into the bucket. */
+  isMarked(bucket: number): boolean {
+    return this.filled.has(bucket);
+  }
+
   /** The row after this one in its bucket, or -1. */
   after(row: number): number {
     return this.words[row * WORDS + NEXT] - 1;

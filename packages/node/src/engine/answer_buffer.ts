@@ -8,14 +8,15 @@
  * Nothing behind `releasedEnd` ever leaves. Not here: which frame an answer waits for (stepper.ts) and sockets.
  */
 
+/** Room of a connection's buffer before it grows; one for a single answer asks for less. */
 const INITIAL_BYTES = 4096;
 
 /** Bytes of the length before each response. */
 export const LENGTH_BYTES = 4;
 
 export class AnswerBuffer {
-  bytes: Uint8Array = new Uint8Array(INITIAL_BYTES);
-  view: DataView = new DataView(this.bytes.buffer);
+  bytes: Uint8Array;
+  view: DataView;
   releasedEnd: number = 0;
   flightEnd: number = 0;
   end: number = 0;
@@ -26,8 +27,10 @@ export class AnswerBuffer {
   /** Called once per turn in which answers were released; the transport takes and sends them. */
   readonly onReady: () => void;
 
-  constructor(onReady: () => void = () => undefined) {
+  constructor(onReady: () => void = () => undefined, initialBytes: number = INITIAL_BYTES) {
     this.onReady = onReady;
+    this.bytes = new Uint8Array(initialBytes);
+    this.view = new DataView(this.bytes.buffer);
   }
 
   /** Bytes that wait here, released or not. */
@@ -56,9 +59,12 @@ export class AnswerBuffer {
     return taken;
   }
 
-  /** Replaces everything behind `releasedEnd`, and releases it: what the answers become when the engine halts. */
+  /**
+   * Replaces everything behind `releasedEnd`, and releases it: what the answers become when the engine halts. Never
+   * longer than what it replaces, so that a response which is being written behind `end` stays as it is.
+   */
   replacePending(responses: Uint8Array): void {
-    this.ensure(this.releasedEnd, responses.length);
+    if (this.releasedEnd + responses.length > this.end) throw new Error('assertion failed: a rewrite does not grow');
     this.bytes.set(responses, this.releasedEnd);
     this.end = this.releasedEnd + responses.length;
     this.flightEnd = this.end;

@@ -58,10 +58,10 @@ export class ReadSide {
   private readonly metrics: MetricsRegisters = new MetricsRegisters();
   private readonly slot: Int32Array = new Int32Array(2);
   private readonly lag: Int32Array = new Int32Array(2);
-  /** As of the last durable frame, for when the engine halts. */
-  private readonly latchedLsn: Int32Array = new Int32Array(2);
-  private readonly latchedSlot: Int32Array = new Int32Array(2);
-  private latchedOperations: number = 0;
+  /** As of the frame being written: lsn (2), slot (2), remembered operations. */
+  private readonly captured: Int32Array = new Int32Array(5);
+  /** The same as of the last durable frame, for when the engine halts. */
+  private readonly latched: Int32Array = new Int32Array(5);
   private latchedBacklog: number = 0;
 
   constructor(stepper: Stepper, recovery: RecoveryFacts) {
@@ -72,6 +72,7 @@ export class ReadSide {
     metrics.replayedWalFrameCount = Math.min(recovery.replayedRecords, 0xffff_ffff);
     metrics.hasReplayedWalLastLsn = this.setLanes(METRICS_LANES.REPLAYED_WAL_LAST_LSN, recovery.replayedLastLsn);
     metrics.hasActiveSnapshotLsn = this.setLanes(METRICS_LANES.ACTIVE_SNAPSHOT_LSN, recovery.loadedSnapshotLsn);
+    this.capture();
     this.latch();
   }
 
@@ -80,14 +81,19 @@ export class ReadSide {
     this.metrics.hasActiveSnapshotLsn = this.setLanes(METRICS_LANES.ACTIVE_SNAPSHOT_LSN, lsn === 0n ? null : lsn);
   }
 
-  /** Keeps what a halted engine will tell; called when everything applied is durable. */
-  latch(): void {
+  /** Notes the counters with which a frame leaves to be written. */
+  capture(): void {
     const {db} = this.stepper;
-    this.latchedLsn[0] = db.lastLsnLo;
-    this.latchedLsn[1] = db.lastLsnHi;
-    this.latchedSlot[0] = db.lastSlotLo;
-    this.latchedSlot[1] = db.lastSlotHi;
-    this.latchedOperations = db.operations.used;
+    this.captured[0] = db.lastLsnLo;
+    this.captured[1] = db.lastLsnHi;
+    this.captured[2] = db.lastSlotLo;
+    this.captured[3] = db.lastSlotHi;
+    this.captured[4] = db.operations.used;
+  }
+
+  /** That frame is durable: what was noted is what a halted engine will tell. */
+  latch(): void {
+    this.latched.set(this.captured);
   }
 
   /** Answers a read request at `at`; returns where the answer ends. */
@@ -112,12 +118,12 @@ export class ReadSide {
 
   /** Metrics of a halted engine, as of the last frame that became durable. */
   putHalted(view: DataView, at: number): number {
-    const {metrics, latchedLsn, latchedSlot} = this;
+    const {metrics, latched} = this;
     metrics.queueDepth = 0;
     metrics.acceptingWrites = false;
     metrics.expirationBacklog = this.latchedBacklog;
-    metrics.operationTableUsed = this.latchedOperations;
-    this.setPosition(latchedLsn[0] ?? 0, latchedLsn[1] ?? 0, latchedSlot[0] ?? 0, latchedSlot[1] ?? 0);
+    metrics.operationTableUsed = latched[4] ?? 0;
+    this.setPosition(latched[0] ?? 0, latched[1] ?? 0, latched[2] ?? 0, latched[3] ?? 0);
     return this.finishMetrics(view, at);
   }
 

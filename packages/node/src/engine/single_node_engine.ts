@@ -16,7 +16,7 @@ import {
   readRequest,
   requestCodecError,
 } from '@allocdb/api';
-import type {AllocDb} from '@allocdb/core';
+import {type AllocDb, bigintOfU64} from '@allocdb/core';
 import {type CommitMode, type FileIo, nodeFileIo} from '@allocdb/wal';
 import {monotonicMs, sleep} from '../clock.ts';
 import type {DatabaseConfig} from '../config.ts';
@@ -50,6 +50,9 @@ const DEFAULT_CHECKPOINT: CheckpointOptions = {
   retainLogBytes: 0,
 };
 
+/** Room for the answer to anything but a batch or a large lease, which grow. */
+const SINGLE_ANSWER_BYTES = 128;
+
 /** What has become of the engine. */
 export type EngineState = 'running' | 'halted' | 'closed';
 
@@ -60,7 +63,8 @@ export class SingleNodeEngine {
   private readonly slots: SlotSource;
   private readonly io: FileIo;
   private readonly syncAnswers: AnswerBuffer = new AnswerBuffer();
-  private readonly waiting: {resolve: () => void; reject: (reason: Error) => void}[] = [];
+  /** Who waits for an lsn to be durable. */
+  private waiting: {lsn: bigint; run: () => void; reject: (reason: Error) => void}[] = [];
   private turnScheduled: boolean = false;
   private frameOpenedMs: number = 0;
   private failure: Error | null = null;
@@ -104,7 +108,7 @@ export class SingleNodeEngine {
       db,
       wal,
       {...DEFAULT_CHECKPOINT, ...options.checkpoint},
-      {settled: () => this.settled(), now: monotonicMs, sleep},
+      {whenDurable: (lsn, action) => this.whenDurable(lsn, action), now: monotonicMs, sleep},
     );
   }
 
@@ -173,7 +177,7 @@ export class SingleNodeEngine {
       const answers = new AnswerBuffer(() => {
         const taken = answers.take();
         if (taken !== null) resolve(decodeResponse(taken.subarray(LENGTH_BYTES)));
-      });
+      }, SINGLE_ANSWER_BYTES);
       const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
       const error = this.submitBytes(view, frame, 0, frame.length, answers);
       if (error !== CODEC.NONE) reject(codecErrorOf(view, frame.length));
@@ -202,7 +206,7 @@ export class SingleNodeEngine {
     await this.checkpoints.stop();
     if (!this.stepper.halted) {
       try {
-        await this.settled();
+        await this.whenDurable(bigintOfU64(this.db.lastLsnLo, this.db.lastLsnHi), () => undefined);
       } catch {
         // The engine has halted while closing; whoever waited has been told.
       }
@@ -250,14 +254,12 @@ export class SingleNodeEngine {
       this.writeInBackground(wal.writeFrozen(), this.frameOpenedMs);
     }
     this.frameOpenedMs = 0;
-    if (!this.stepper.isBusy) this.wakeSettled();
   }
 
   private writeInBackground(written: Promise<void>, openedMs: number): void {
     written.then(
       () => {
-        this.noteFrame(openedMs);
-        this.stepper.frameDurable();
+        this.onDurable(openedMs);
         this.flush();
         this.stepper.deliver();
       },
@@ -278,8 +280,7 @@ export class SingleNodeEngine {
       this.halt(error);
       return;
     }
-    this.noteFrame(this.frameOpenedMs);
-    this.stepper.frameDurable();
+    this.onDurable(this.frameOpenedMs);
   }
 
   private makeRoom(): boolean {
@@ -288,12 +289,15 @@ export class SingleNodeEngine {
     return !this.stepper.halted;
   }
 
-  private noteFrame(openedMs: number): void {
+  /** Tells everybody who waited for the frame; nothing is frozen at this moment. */
+  private onDurable(openedMs: number): void {
     const {counters} = this.stepper;
+    this.stepper.frameDurable();
     counters.frames++;
     this.watchIdle();
     if (openedMs > 0) counters.commitLatency.record(this.io.now() - openedMs);
     counters.syncLatency.record(this.directory.wal.metrics.lastSyncMs);
+    this.wakeWaiting();
   }
 
   /**
@@ -322,22 +326,35 @@ export class SingleNodeEngine {
   private halt(error: unknown): void {
     this.failure = error instanceof Error ? error : new Error(String(error));
     this.stepper.frameFailed();
-    this.wakeSettled();
+    this.wakeWaiting();
   }
 
-  /** Resolves once everything applied now is durable and nothing is in flight. */
-  private settled(): Promise<void> {
-    if (this.failure !== null) return Promise.reject(this.failure);
-    if (!this.stepper.isBusy) return Promise.resolve();
-    if (!this.turnScheduled && !this.stepper.isFlying) this.beginTurn();
-    return new Promise((resolve, reject) => this.waiting.push({resolve, reject}));
+  /** Runs an action at a moment when everything through the lsn is durable and no frame is frozen. */
+  private whenDurable(lsn: bigint, action: () => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const run = (): void => {
+        try {
+          action();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.waiting.push({lsn, run, reject});
+      if (!this.stepper.isFlying) this.wakeWaiting();
+      if (this.waiting.length > 0 && !this.turnScheduled) this.beginTurn();
+    });
   }
 
-  private wakeSettled(): void {
-    const {failure} = this;
-    for (const waiter of this.waiting.splice(0)) {
+  private wakeWaiting(): void {
+    const {waiting, failure} = this;
+    if (waiting.length === 0) return;
+    const durable = this.directory.wal.durableLsn;
+    this.waiting = [];
+    for (const waiter of waiting) {
       if (failure !== null) waiter.reject(failure);
-      else waiter.resolve();
+      else if (waiter.lsn <= durable) waiter.run();
+      else this.waiting.push(waiter);
     }
   }
 

@@ -88,7 +88,7 @@ export class Stepper {
 
   /** True while an answer waits for a frame, open or in flight. */
   get isBusy(): boolean {
-    return this.frameInFlight || this.log.openRecords > 0;
+    return !this.halted && (this.frameInFlight || this.log.openRecords > 0);
   }
 
   /** True while a frame is being written. */
@@ -141,10 +141,18 @@ export class Stepper {
       default:
         end = this.reads.answer(request, answers, at);
     }
-    answers.view.setUint32(prefix, end - at, true);
-    answers.end = end;
-    this.file(answers);
+    this.complete(answers, prefix, end);
     return CODEC.NONE;
+  }
+
+  /** Puts the length before a response that was written behind `prefix`, and files it. */
+  private complete(answers: AnswerBuffer, prefix: number, end: number): void {
+    const length = end - prefix - LENGTH_BYTES;
+    // A halt while the response was being written has shortened what stands before it.
+    if (answers.end < prefix) answers.bytes.copyWithin(answers.end + LENGTH_BYTES, prefix + LENGTH_BYTES, end);
+    answers.view.setUint32(answers.end, length, true);
+    answers.end += LENGTH_BYTES + length;
+    this.file(answers);
   }
 
   /** The open frame was taken by the driver to be written; what is answered from now on waits for the next one. */
@@ -152,6 +160,7 @@ export class Stepper {
     this.frameInFlight = true;
     this.flightCommands = this.openCommands;
     this.openCommands = 0;
+    this.reads.capture();
     [this.flight, this.open] = [this.open, this.flight];
     for (const answers of this.flight) {
       answers.inOpen = false;
@@ -166,7 +175,7 @@ export class Stepper {
     this.durableFrames++;
     this.queueDepth -= this.flightCommands;
     this.flightCommands = 0;
-    if (this.log.openRecords === 0) this.reads.latch();
+    this.reads.latch();
     for (const answers of this.flight) {
       answers.inFlight = false;
       answers.releasedEnd = answers.flightEnd;
@@ -332,7 +341,7 @@ export class Stepper {
 
   /** Lists the buffer, whose last answer was just completed, under the frame for which that answer waits. */
   private file(answers: AnswerBuffer): void {
-    if (this.log.openRecords > 0) {
+    if (this.log.openRecords > 0 && !this.halted) {
       if (answers.inOpen) return;
       answers.inOpen = true;
       this.open.push(answers);

@@ -26,8 +26,11 @@ export interface CheckpointOptions {
 
 /** What the engine does for a checkpoint. */
 export interface CheckpointHost {
-  /** Resolves once everything applied now is durable and no frame is in flight; rejects when the engine halts. */
-  settled(): Promise<void>;
+  /**
+   * Runs an action at a moment when the log is durable through an lsn and no frame is being written; resolves when it has
+   * run, rejects when the engine halts.
+   */
+  whenDurable(lsn: bigint, action: () => void): Promise<void>;
   /** Milliseconds of a monotonic clock. */
   now(): number;
   sleep(ms: number): Promise<void>;
@@ -47,6 +50,7 @@ export class Checkpointer {
   private readonly host: CheckpointHost;
   private running: Promise<CheckpointInfo> | null = null;
   private logBytesAtLast: number;
+  private stopping: boolean = false;
   /** Finished since the engine opened. */
   count: number = 0;
   last: CheckpointInfo | null = null;
@@ -90,8 +94,9 @@ export class Checkpointer {
   onStart: (lsn: bigint) => void = () => undefined;
   onFinish: (outcome: CheckpointInfo | Error) => void = () => undefined;
 
-  /** Lets the checkpoint under way end, whatever comes of it. */
+  /** Gives up the checkpoint under way, if any; its unfinished file is removed. Resolves when that is done. */
   async stop(): Promise<void> {
+    this.stopping = true;
     await this.running?.catch(() => undefined);
   }
 
@@ -121,10 +126,11 @@ export class Checkpointer {
     const writer = new SnapshotWriter(this.io, this.snapshotDir, this.db);
     this.onStart(writer.lsn);
     const written = await writer.write(bytes => this.pace(started, bytes));
-    await this.host.settled();
-    writer.publish();
-    if (written.lsn > 0n) this.mark(written);
-    this.prune();
+    await this.host.whenDurable(written.lsn, () => {
+      writer.publish();
+      if (written.lsn > 0n) this.mark(written);
+      this.prune();
+    });
     const info = {...written, durationMs: this.host.now() - started};
     this.count++;
     this.last = info;
@@ -140,6 +146,7 @@ export class Checkpointer {
   }
 
   private async pace(started: number, bytes: number): Promise<void> {
+    if (this.stopping) throw new Error('the checkpoint was given up because the engine is closing');
     const ahead = (1000 * bytes) / this.options.bytesPerSecond - (this.host.now() - started);
     if (ahead > 1) await this.host.sleep(ahead);
   }

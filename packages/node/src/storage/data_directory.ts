@@ -79,7 +79,7 @@ function openLocked(options: DirectoryOptions): Omit<DataDirectory, 'lock'> {
   const snapshotDir = joinPath(dir, 'snapshots');
   const hashSeed = created?.hashSeed ?? newHashSeed(io);
   if (created === null) prepareNew(io, dir, snapshotDir);
-  const opened = recover(options, config, hashSeed, snapshotDir);
+  const opened = recover(options, config, hashSeed, snapshotDir, created === null);
   if (created === null) {
     try {
       writeConfigFile(io, dir, {config, hashSeed});
@@ -107,6 +107,7 @@ function recover(
   config: DatabaseConfig,
   hashSeed: Int32Array,
   snapshotDir: string,
+  isNew: boolean,
 ): Omit<DataDirectory, 'lock' | 'config' | 'snapshotDir'> {
   const {io, dir} = options;
   const names = io.list(dir);
@@ -126,6 +127,9 @@ function recover(
     floor: snapshotLsn,
   });
   try {
+    if (isNew && (loaded !== null || wal.recovery.lastLsn !== null)) {
+      throw new OpenError('missing_config', `${dir} holds a log or snapshots, but its CONFIG is gone`);
+    }
     const replayer = new Replayer(db);
     if (rejected.length > 0) replayer.expectMarkers(wal.read(wal.firstLsn));
     if (snapshotLsn < U64_MAX) replayer.replay(wal.read(snapshotLsn + 1n));

@@ -8,6 +8,8 @@ import {OpenError} from '../errors.ts';
 import {newHashSeed, readConfigFile, writeConfigFile} from '../storage/config_file.ts';
 import {SnapshotWriter} from '../storage/snapshot_writer.ts';
 
+export {dumpState, type StateDump} from './dump_state.ts';
+
 /** Where the directory begins: the position of an otherwise empty snapshot. */
 export interface StartPosition {
   readonly lsn: bigint;
@@ -23,6 +25,7 @@ export async function createDirectoryAt(
   config: DatabaseConfig,
   start: StartPosition,
   io: FileIo = nodeFileIo,
+  segmentBytes: number = 64 << 20,
 ): Promise<void> {
   io.makeDir(dir);
   const lock = io.lock(dir);
@@ -41,6 +44,7 @@ export async function createDirectoryAt(
       io,
       dir: joinPath(dir, 'wal'),
       lock: false,
+      segmentBytes,
       firstLsn: start.lsn === U64_MAX ? U64_MAX : start.lsn + 1n,
       floor: 0n,
     }).closeSync();

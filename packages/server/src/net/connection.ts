@@ -80,7 +80,7 @@ export class Connection {
     );
     socket.setNoDelay(true);
     socket.on('data', chunk => this.#onData(chunk));
-    socket.on('drain', () => this.#onDrain());
+    socket.on('drain', () => this.#resumeIfPossible());
     socket.on('end', () => this.#onPeerEnd());
     socket.on('error', error => this.#end(`socket: ${error.message}`));
     socket.on('close', () => this.#end(null));
@@ -201,21 +201,29 @@ export class Connection {
     else this.#resumeIfPossible();
   }
 
-  #onDrain(): void {
-    if (this.#slowTimer !== null) clearTimeout(this.#slowTimer);
-    this.#slowTimer = null;
-    this.#resumeIfPossible();
+  /** Ends the connection when nothing of what was written has left for the allowed time. */
+  #watchReader(): void {
+    const sent = this.#sentBytes();
+    this.#slowTimer ??= setTimeout(() => {
+      this.#slowTimer = null;
+      if (this.#socket.writableLength === 0 || this.#state === 'ended') return;
+      if (this.#sentBytes() > sent) this.#watchReader();
+      else this.#endSlowReader();
+    }, this.#host.limits.slowConsumerMs).unref();
   }
 
-  /** Ends the connection when what was written is still not read after the allowed time. */
-  #watchReader(): void {
-    this.#slowTimer ??= setTimeout(() => {
-      this.#reason = CONNECTION_ERROR_NAMES[CONNECTION_ERROR.SLOW_CONSUMER];
-      const last = encodeConnectionError({code: CONNECTION_ERROR.SLOW_CONSUMER, text: 'answers were not read'});
-      this.#writeFrame(last);
-      this.#socket.destroySoon();
-      setTimeout(() => this.#socket.destroy(), this.#host.limits.drainMs).unref();
-    }, this.#host.limits.slowConsumerMs).unref();
+  /** Bytes that the operating system has taken. */
+  #sentBytes(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
+  #endSlowReader(): void {
+    this.#reason = CONNECTION_ERROR_NAMES[CONNECTION_ERROR.SLOW_CONSUMER];
+    this.#state = 'ending';
+    this.#splitter.stop();
+    this.#writeFrame(encodeConnectionError({code: CONNECTION_ERROR.SLOW_CONSUMER, text: 'answers were not read'}));
+    this.#socket.destroySoon();
+    setTimeout(() => this.#socket.destroy(), this.#host.limits.drainMs).unref();
   }
 
   /** The peer sends no more: what it asked is answered, then the connection ends. */

@@ -234,6 +234,7 @@ export class SimDisk implements FileIo {
   }
 
   #usedBytes(): number {
+    if (this.spaceBytes === Number.POSITIVE_INFINITY) return 0;
     let total = 0;
     for (const file of this.#names.files()) total += file.size;
     return total;

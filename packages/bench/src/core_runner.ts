@@ -1,0 +1,116 @@
+/**
+ * The state machine alone, from bytes: decode, look for a retry, check slot arithmetic, apply, in batches, exactly as the
+ * engine calls it, without log, answers or sockets. Only the batches are timed; making the next one is not.
+ *
+ * Every result is compared with what the workload expects, so that a figure is never one of refusals.
+ */
+import {performance} from 'node:perf_hooks';
+import {AllocDb, DECODE, Outcome, overflowOf, RESULT, SlotOverflow} from '@allocdb/core';
+import {PAYLOAD_BYTES_MAX, HOT_RESOURCES, Workload, writeCreate, writeHotConfirm, writeHotReserve} from './workload.ts';
+import {TTL_SLOTS, workloadConfig} from './workload_config.ts';
+
+const BATCH = 256;
+/** More than a batch, so that the answer a lane needs has been given. */
+const LANES = 1024;
+/** At 100 ms to a slot, a million commands per second. */
+const COMMANDS_PER_SLOT = 100_000;
+
+/** Commands applied and the time it took. */
+export interface CoreRun {
+  readonly commands: number;
+  readonly millis: number;
+}
+
+export class CoreRunner {
+  readonly db: AllocDb;
+  readonly #workload: Workload;
+  readonly #bytes: Uint8Array = new Uint8Array(BATCH * PAYLOAD_BYTES_MAX);
+  readonly #view: DataView = new DataView(this.#bytes.buffer);
+  readonly #lengths: Int32Array = new Int32Array(BATCH);
+  readonly #codes: Uint8Array = new Uint8Array(BATCH);
+  readonly #outcome: Outcome = new Outcome();
+  readonly #overflow: SlotOverflow = new SlotOverflow();
+  #lsn: number = 1;
+  #slot: number = 1;
+  #lane: number = 0;
+
+  /** Builds a database and creates `resources` resources, the hot ones held. */
+  constructor(resources: number) {
+    const seed = Int32Array.from({length: 8}, (_, i) => Math.imul(i + 1, 0x9e3779b1 | 0));
+    this.db = new AllocDb(workloadConfig(resources).core, seed);
+    this.#workload = new Workload({lanes: LANES, resources, ttlSlots: TTL_SLOTS});
+    for (let i = 0; i < resources; i++) this.#setUp(writeCreate(this.#view, 0, i, i));
+    for (let i = 0; i < HOT_RESOURCES; i++) {
+      const reserved = this.#setUp(writeHotReserve(this.#view, 0, resources + 2 * i, i, TTL_SLOTS));
+      this.#setUp(writeHotConfirm(this.#view, 0, resources + 2 * i + 1, reserved));
+    }
+  }
+
+  /** Applies commands until their batches have taken so long. Throws Error when a result is not the expected one. */
+  run(millis: number): CoreRun {
+    let [commands, elapsed] = [0, 0];
+    while (elapsed < millis) {
+      this.#fillBatch();
+      const beganMs = performance.now();
+      this.#applyBatch();
+      elapsed += performance.now() - beganMs;
+      this.#settleBatch();
+      commands += BATCH;
+    }
+    return {commands, millis: elapsed};
+  }
+
+  #fillBatch(): void {
+    let at = 0;
+    for (let i = 0; i < BATCH; i++) {
+      const length = this.#workload.writePayload((this.#lane + i) % LANES, this.#view, at);
+      this.#lengths[i] = length;
+      at += length;
+    }
+  }
+
+  #applyBatch(): void {
+    let at = 0;
+    const slot = this.#slot;
+    for (let i = 0; i < BATCH; i++) {
+      const length = this.#lengths[i] as number;
+      this.#codes[i] = this.#apply(at, length, slot);
+      at += length;
+    }
+  }
+
+  #apply(at: number, length: number, slot: number): number {
+    const {db} = this;
+    const outcome = this.#outcome;
+    if (db.decodeClient(this.#view, at, length) !== DECODE.NONE) return 0;
+    if (db.findRetry(slot, 0, outcome)) return 0;
+    if (overflowOf(db, slot, 0, this.#overflow)) return 0;
+    const lsn = this.#lsn++;
+    db.applyFresh(lsn | 0, (lsn / 0x1_0000_0000) | 0, slot, 0, outcome);
+    return outcome.code;
+  }
+
+  #settleBatch(): void {
+    const first = this.#lsn - BATCH;
+    for (let i = 0; i < BATCH; i++) {
+      const lane = (this.#lane + i) % LANES;
+      const expected = this.#workload.expectedResult(lane);
+      if (this.#codes[i] !== expected) {
+        throw new Error(`lsn ${first + i}: expected result ${expected}, got ${this.#codes[i]}`);
+      }
+      const lsn = first + i;
+      this.#workload.settle(lane, lsn | 0, (lsn / 0x1_0000_0000) | 0, 0, 0);
+    }
+    this.#lane = (this.#lane + BATCH) % LANES;
+    this.#slot = 1 + Math.floor(this.#lsn / COMMANDS_PER_SLOT);
+  }
+
+  /** Applies the payload at the beginning of the buffer and returns its lsn. */
+  #setUp(length: number): number {
+    const lsn = this.#lsn;
+    const code = this.#apply(0, length, this.#slot);
+    if (code !== RESULT.OK) throw new Error(`setup: lsn ${lsn} has result ${code}`);
+    this.#slot = 1 + Math.floor(this.#lsn / COMMANDS_PER_SLOT);
+    return lsn;
+  }
+}

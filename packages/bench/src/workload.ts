@@ -1,0 +1,203 @@
+/**
+ * The workload of every speed figure: lanes that each loop over resources of their own with reserve, confirm, release,
+ * and of which every tenth command is a reserve of one of a hundred hot resources that others hold. A lane has at most
+ * one command outstanding, because what it does next needs the answer.
+ *
+ * Deterministic: the same lanes and answers give the same bytes. The hot command stands at another place in the ten of
+ * each lane, so that lanes do not march in step. Bytes are written in place and nothing is allocated for a command.
+ */
+import {CLIENT_HEADER_BYTES, COMMAND, RESULT} from '@allocdb/core';
+import {REQUEST, SIZE} from '@allocdb/node';
+
+/** Resources that are held by others all the time; they are the first ones. */
+export const HOT_RESOURCES = 100;
+/** Every so many commands of a lane, one is for a hot resource; the others are whole cycles of three. */
+export const PERIOD = 10;
+
+/** What a lane does next. */
+export const STEP = {RESERVE: 0, CONFIRM: 1, RELEASE: 2, HOT: 3} as const;
+/** One of {@link STEP}. */
+export type Step = (typeof STEP)[keyof typeof STEP];
+
+/** Bytes of a submit request around its payload: length, tag, slot, payload length. */
+export const SUBMIT_HEADER_BYTES: number = SIZE.FRAME_PREFIX + 1 + 8 + 4;
+/** Longest payload that is written here. */
+export const PAYLOAD_BYTES_MAX = 73;
+/** Bytes of a create_resource payload. */
+export const CREATE_BYTES = 49;
+/** Bytes of the answers: with and without a reservation. */
+export const GRANT_ANSWER_BYTES: number = SIZE.SUBMIT_COMMITTED_MAX;
+export const PLAIN_ANSWER_BYTES: number = GRANT_ANSWER_BYTES - 16 - 8;
+
+/** Offset, in a request without its length, of the result that its answer must have; a database sees it as slot. */
+export const ECHO_RESULT_AT = 2;
+
+const HOLDER_MARK = 0x484f4c44;
+const SETUP_LANE = 0x7fff_ffff;
+
+/** What the lane does at a position of its loop. */
+export function stepAt(lane: number, position: number): Step {
+  const hot = lane % PERIOD;
+  const at = position % PERIOD;
+  if (at === hot) return STEP.HOT;
+  return ((at > hot ? at - 1 : at) % 3) as Step;
+}
+
+/** Writes the id of the resource with this index: unique, and spread over the low lane as random ids are. */
+export function writeResourceId(view: DataView, at: number, index: number): void {
+  view.setInt32(at, Math.imul(index + 1, 0x9e3779b1 | 0), true);
+  view.setInt32(at + 4, index, true);
+  view.setInt32(at + 8, 0x5345_4154, true);
+  view.setInt32(at + 12, ~index, true);
+}
+
+function writeHolder(view: DataView, at: number, lane: number): void {
+  view.setInt32(at, Math.imul(lane + 1, 0x85eb_ca6b | 0), true);
+  view.setInt32(at + 4, lane, true);
+  view.setInt32(at + 8, 0, true);
+  view.setInt32(at + 12, HOLDER_MARK, true);
+}
+
+function writeHeader(view: DataView, at: number, operation: number, lane: number, tag: number): void {
+  view.setInt32(at, Math.imul(operation | 0, 0x9e3779b1 | 0), true);
+  view.setInt32(at + 4, operation | 0, true);
+  view.setInt32(at + 8, (operation / 0x1_0000_0000) | 0, true);
+  view.setInt32(at + 12, lane, true);
+  writeHolder(view, at + 16, lane);
+  view.setUint8(at + CLIENT_HEADER_BYTES, tag);
+}
+
+/** How many lanes, and over how many resources in all, the hot ones included. */
+export interface WorkloadSize {
+  readonly lanes: number;
+  readonly resources: number;
+  /** Slots for which a reserve asks; long enough that nothing expires. */
+  readonly ttlSlots: number;
+}
+
+export class Workload {
+  readonly lanes: number;
+  readonly resources: number;
+  readonly #ttlSlots: number;
+  readonly #resourcesPerLane: number;
+  readonly #stride: number;
+  readonly #positions: Int32Array;
+  readonly #cursors: Int32Array;
+  /** The reservation that each lane holds, four lanes of 32 bits. */
+  readonly #held: Int32Array;
+  #operation: number = 0;
+
+  constructor({lanes, resources, ttlSlots}: WorkloadSize) {
+    this.#resourcesPerLane = Math.floor((resources - HOT_RESOURCES) / lanes);
+    if (this.#resourcesPerLane < 1) throw new RangeError(`${lanes} lanes need at least ${HOT_RESOURCES + lanes} resources`);
+    this.lanes = lanes;
+    this.resources = resources;
+    this.#ttlSlots = ttlSlots;
+    this.#stride = coprimeStride(this.#resourcesPerLane);
+    this.#positions = new Int32Array(lanes).fill(0);
+    this.#cursors = new Int32Array(lanes).fill(0);
+    this.#held = new Int32Array(4 * lanes).fill(0);
+  }
+
+  /** What the lane's next command is, or the one that is outstanding. */
+  stepOf(lane: number): Step {
+    return stepAt(lane, this.#positions[lane] as number);
+  }
+
+  /** Writes the lane's next client payload and returns its length. */
+  writePayload(lane: number, view: DataView, at: number): number {
+    const step = this.stepOf(lane);
+    const operation = this.#operation++;
+    const body = at + CLIENT_HEADER_BYTES + 1;
+    if (step === STEP.RESERVE || step === STEP.HOT) {
+      writeHeader(view, at, operation, lane, COMMAND.RESERVE);
+      writeResourceId(view, body, step === STEP.HOT ? operation % HOT_RESOURCES : this.#nextResource(lane));
+      writeHolder(view, body + 16, lane);
+      view.setInt32(body + 32, this.#ttlSlots, true);
+      view.setInt32(body + 36, 0, true);
+      return PAYLOAD_BYTES_MAX;
+    }
+    writeHeader(view, at, operation, lane, step === STEP.CONFIRM ? COMMAND.CONFIRM : COMMAND.RELEASE);
+    for (let word = 0; word < 4; word++) view.setInt32(body + 4 * word, this.#held[4 * lane + word] as number, true);
+    writeHolder(view, body + 16, lane);
+    return PAYLOAD_BYTES_MAX - 8;
+  }
+
+  /**
+   * Writes the lane's next command as a submit request with its length, and returns how many bytes that is. The slot,
+   * which a server replaces by its own, says size and result of the answer: a server without a database answers by it.
+   */
+  writeFrame(lane: number, view: DataView, at: number): number {
+    const answerBytes = this.stepOf(lane) === STEP.RESERVE ? GRANT_ANSWER_BYTES : PLAIN_ANSWER_BYTES;
+    const length = this.writePayload(lane, view, at + SUBMIT_HEADER_BYTES);
+    view.setInt32(at, SUBMIT_HEADER_BYTES - SIZE.FRAME_PREFIX + length, true);
+    view.setUint8(at + 4, REQUEST.SUBMIT);
+    view.setInt32(at + 5, answerBytes | (this.expectedResult(lane) << 8), true);
+    view.setInt32(at + 9, 0, true);
+    view.setInt32(at + 13, length, true);
+    return SUBMIT_HEADER_BYTES + length;
+  }
+
+  /** The result that the lane's outstanding command must have. */
+  expectedResult(lane: number): number {
+    return this.stepOf(lane) === STEP.HOT ? RESULT.RESOURCE_BUSY : RESULT.OK;
+  }
+
+  /** Takes the answer to the lane's outstanding command; the id's lanes count only where it was a reserve. */
+  settle(lane: number, w0: number, w1: number, w2: number, w3: number): void {
+    if (this.stepOf(lane) === STEP.RESERVE) {
+      const at = 4 * lane;
+      this.#held[at] = w0;
+      this.#held[at + 1] = w1;
+      this.#held[at + 2] = w2;
+      this.#held[at + 3] = w3;
+    }
+    const next = (this.#positions[lane] as number) + 1;
+    this.#positions[lane] = next === PERIOD ? 0 : next;
+  }
+
+  #nextResource(lane: number): number {
+    const own = this.#resourcesPerLane;
+    const cursor = ((this.#cursors[lane] as number) + this.#stride) % own;
+    this.#cursors[lane] = cursor;
+    return HOT_RESOURCES + lane * own + cursor;
+  }
+}
+
+/** Near the golden section of `count` and without a common divisor, so that steps of it visit all, far apart. */
+function coprimeStride(count: number): number {
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+  let stride = Math.max(1, Math.round(count * 0.618));
+  while (divisor(count, stride) !== 1) stride++;
+  return stride;
+}
+
+/** Writes a create_resource payload and returns its length; `operation` tells it from every other of the setup. */
+export function writeCreate(view: DataView, at: number, operation: number, resource: number): number {
+  writeHeader(view, at, operation, SETUP_LANE, COMMAND.CREATE_RESOURCE);
+  writeResourceId(view, at + CLIENT_HEADER_BYTES + 1, resource);
+  return CREATE_BYTES;
+}
+
+/** Writes the reserve of a hot resource by the one who keeps it, and returns its length. */
+export function writeHotReserve(view: DataView, at: number, operation: number, resource: number, ttl: number): number {
+  const body = at + CLIENT_HEADER_BYTES + 1;
+  writeHeader(view, at, operation, SETUP_LANE, COMMAND.RESERVE);
+  writeResourceId(view, body, resource);
+  writeHolder(view, body + 16, SETUP_LANE);
+  view.setInt32(body + 32, ttl, true);
+  view.setInt32(body + 36, 0, true);
+  return PAYLOAD_BYTES_MAX;
+}
+
+/** Writes the confirm of a reservation that {@link writeHotReserve} made; its id is the low u64 `lsn` of shard 0. */
+export function writeHotConfirm(view: DataView, at: number, operation: number, lsn: number): number {
+  const body = at + CLIENT_HEADER_BYTES + 1;
+  writeHeader(view, at, operation, SETUP_LANE, COMMAND.CONFIRM);
+  view.setInt32(body, lsn | 0, true);
+  view.setInt32(body + 4, (lsn / 0x1_0000_0000) | 0, true);
+  view.setInt32(body + 8, 0, true);
+  view.setInt32(body + 12, 0, true);
+  writeHolder(view, body + 16, SETUP_LANE);
+  return PAYLOAD_BYTES_MAX - 8;
+}

@@ -1,0 +1,21 @@
+/**
+ * Ids between their two forms: 32 hex digits for people, ledgers and maps, 16 little-endian bytes for frames and log
+ * records. Nothing here knows what an id stands for.
+ */
+
+/** The 16 bytes of an id, as the wire has them. */
+export function bytesOfId(id: string): Uint8Array {
+  return Buffer.from(id, 'hex').reverse();
+}
+
+/** The id in the 16 bytes at `offset`. */
+export function idAt(bytes: Uint8Array, offset: number): string {
+  const reversed = Buffer.allocUnsafe(16);
+  for (let i = 0; i < 16; i++) reversed[15 - i] = bytes[offset + i] ?? 0;
+  return reversed.toString('hex');
+}
+
+/** The id of a u128. */
+export function idOfBigint(value: bigint): string {
+  return value.toString(16).padStart(32, '0');
+}
