@@ -37,7 +37,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
     workspace: ['@allocdb/node', '@allocdb/client', '@allocdb/api'],
     external: ['commander', 'pino'],
     node: ['packages/server/'],
-    tests: ['@allocdb/core', '@allocdb/sim'],
+    tests: ['@allocdb/sim'],
   },
   bench: {
     published: true,

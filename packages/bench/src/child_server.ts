@@ -6,7 +6,7 @@
  */
 import {type ChildProcess, spawn} from 'node:child_process';
 import {readFileSync} from 'node:fs';
-import {dirname, join} from 'node:path';
+import {dirname, join, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -35,10 +35,21 @@ export interface ChildServer {
   kill(): void;
 }
 
-/** Starts `program` with `args` and resolves when it listens; rejects with its last words when it does not. */
-export async function startServer(program: string, args: readonly string[]): Promise<ChildServer> {
+/**
+ * Starts `program` with `args` and resolves when it listens; rejects with its last words when it does not. With a
+ * `profileDir` it leaves a CPU profile there when it ends.
+ */
+export async function startServer(
+  program: string,
+  args: readonly string[],
+  profileDir: string | null = null,
+): Promise<ChildServer> {
+  const profiling = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profileDir)}`];
   const loader = fromSources ? ['--conditions=@allocdb/source', '--import', 'tsx'] : [];
-  const child = spawn(process.execPath, [...loader, program, ...args], {cwd: here, stdio: ['ignore', 'ignore', 'pipe']});
+  const child = spawn(process.execPath, [...loader, ...profiling, program, ...args], {
+    cwd: here,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const killWithUs = (): void => void child.kill('SIGKILL');
   process.once('exit', killWithUs);
   child.once('exit', () => process.off('exit', killWithUs));

@@ -6,7 +6,7 @@
  */
 import {performance} from 'node:perf_hooks';
 import {AllocDb, DECODE, Outcome, overflowOf, RESULT, SlotOverflow} from '@allocdb/core';
-import {PAYLOAD_BYTES_MAX, HOT_RESOURCES, Workload, writeCreate, writeHotConfirm, writeHotReserve} from './workload.ts';
+import {HOT_RESOURCES, PAYLOAD_BYTES_MAX, Workload, writeCreate, writeHotConfirm, writeHotReserve} from './workload.ts';
 import {TTL_SLOTS, workloadConfig} from './workload_config.ts';
 
 const BATCH = 256;

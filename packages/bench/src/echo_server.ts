@@ -14,7 +14,7 @@ import {crc32c, nodeFileIo, writeFully} from '@allocdb/wal';
 import {zeroFill} from './disk_probe.ts';
 import {ECHO_RESULT_AT} from './workload.ts';
 
-const FILE_BYTES: number = 256 << 20;
+const FILE_BYTES: number = 64 << 20;
 const FRAME_BYTES_MAX: number = 8 << 20;
 const REQUEST_BYTES_MAX: number = 1 << 20;
 /** As in the log: header of a frame, header of a record, and the block that frames are padded to. */

@@ -6,6 +6,7 @@
  * machine can be given as a quotient and compared between machines.
  */
 import {performance} from 'node:perf_hooks';
+import {coprimeStride} from './stride.ts';
 
 /** Words of a cell: four of the key, one of the value plus one (0 = empty), padded to half a cache line. */
 const CELL_WORDS = 8;
@@ -49,22 +50,25 @@ export class ReferenceTable {
 
 function homeOf(w0: number, w1: number, w2: number, w3: number): number {
   const mixed = Math.imul(w0 ^ Math.imul(w1, 0x2c1b3c6d) ^ Math.imul(w2, 0x297a2d39) ^ w3, 0x7feb352d);
-  return mixed ^ (mixed >>> 15);
+  const spread = Math.imul(mixed ^ (mixed >>> 15), 0x5851f42d);
+  return spread ^ (spread >>> 13);
 }
 
 const BATCH = 65_536;
 
-/** Gets per second over a table of `entries`, keys in pseudo-random order, for about so many milliseconds. */
+/** Gets per second over a table of `entries`, for about so many milliseconds. */
 export function referenceGetsPerSecond(entries: number, millis: number): number {
   const table = new ReferenceTable(entries);
   for (let i = 0; i < entries; i++) table.put(i, ~i, 0x0badcafe, 7, i);
-  let [state, gets, sum, expected] = [1, 0, 0, 0];
+  // The hash scatters the keys over the table, so that any order of keys is a random order of cells.
+  const stride = coprimeStride(entries);
+  let [key, gets, sum, expected] = [0, 0, 0, 0];
   const beganMs = performance.now();
   let elapsedMs = 0;
   while (elapsedMs < millis) {
     for (let i = 0; i < BATCH; i++) {
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
-      const key = ((state >>> 12) * entries) / 0x10_0000 | 0;
+      key += stride;
+      if (key >= entries) key -= entries;
       sum = (sum + table.get(key, ~key, 0x0badcafe, 7)) | 0;
       expected = (expected + key) | 0;
     }

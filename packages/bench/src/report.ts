@@ -33,7 +33,8 @@ export interface NamedReport {
   readonly report: ScenarioReport;
 }
 
-function isSpread(cell: Cell): cell is Spread {
+/** Whether a cell holds repeated runs. */
+export function isSpread(cell: Cell): cell is Spread {
   return typeof cell === 'object' && cell !== null;
 }
 
@@ -87,7 +88,12 @@ export function formatTable(table: Table): string[] {
       })
       .join('  ')
       .trimEnd();
-  return [table.title, line(columns.map(({name}) => name)), line(widths.map(width => '-'.repeat(width))), ...cells.map(line)];
+  return [
+    table.title,
+    line(columns.map(({name}) => name)),
+    line(widths.map(width => '-'.repeat(width))),
+    ...cells.map(line),
+  ];
 }
 
 /** A scenario's report as lines. */

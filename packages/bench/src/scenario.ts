@@ -21,6 +21,8 @@ export interface BenchOptions {
   readonly shapes: readonly LoadShape[];
   /** Table sizes, for scenarios of the state machine alone. */
   readonly resources: readonly number[];
+  /** Directory for CPU profiles of the servers that are started; null for none. */
+  readonly profileDir: string | null;
   /** Says what is being done; a line without its end. */
   readonly progress: (line: string) => void;
 }

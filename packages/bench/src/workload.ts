@@ -8,6 +8,7 @@
  */
 import {CLIENT_HEADER_BYTES, COMMAND, RESULT} from '@allocdb/core';
 import {REQUEST, SIZE} from '@allocdb/node';
+import {coprimeStride} from './stride.ts';
 
 /** Resources that are held by others all the time; they are the first ones. */
 export const HOT_RESOURCES = 100;
@@ -89,7 +90,8 @@ export class Workload {
 
   constructor({lanes, resources, ttlSlots}: WorkloadSize) {
     this.#resourcesPerLane = Math.floor((resources - HOT_RESOURCES) / lanes);
-    if (this.#resourcesPerLane < 1) throw new RangeError(`${lanes} lanes need at least ${HOT_RESOURCES + lanes} resources`);
+    if (this.#resourcesPerLane < 1)
+      throw new RangeError(`${lanes} lanes need at least ${HOT_RESOURCES + lanes} resources`);
     this.lanes = lanes;
     this.resources = resources;
     this.#ttlSlots = ttlSlots;
@@ -162,14 +164,6 @@ export class Workload {
     this.#cursors[lane] = cursor;
     return HOT_RESOURCES + lane * own + cursor;
   }
-}
-
-/** Near the golden section of `count` and without a common divisor, so that steps of it visit all, far apart. */
-function coprimeStride(count: number): number {
-  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
-  let stride = Math.max(1, Math.round(count * 0.618));
-  while (divisor(count, stride) !== 1) stride++;
-  return stride;
 }
 
 /** Writes a create_resource payload and returns its length; `operation` tells it from every other of the setup. */

@@ -13,7 +13,7 @@ test('a call queue keeps order, passes over what was settled, and keeps count', 
     {weight: 1, arbitrary: fc.integer({min: 0, max: 4}).map(count => ({unshift: count}))},
   );
   fc.assert(
-    fc.property(fc.array(step, {maxLength: 600, size: 'max'}), steps => {
+    fc.property(fc.array(step, {maxLength: 400, size: 'max'}), steps => {
       const queue = new CallQueue();
       let model: Call[] = [];
       const fresh = (): Call => ({waiting: false}) as unknown as Call;
@@ -64,5 +64,6 @@ test('a response queue answers in order, runs of one waiter included', () => {
       expect(queue.takeAll()).toEqual(runs);
       expect(queue.size).toBe(0);
     }),
+    {numRuns: 40},
   );
 });

@@ -1,47 +1,14 @@
 /** Calls over one healthy connection: pipelining, order, bounds, coalescing, aborts by phase, closing. */
 import type {ApiResponse, OperationId, ResourceId} from '@allocdb/api';
 import {describe, expect, test} from 'vitest';
-import {
-  type Client,
-  type ConnectOptions,
-  connect,
-  holderIdFrom,
-  isAllocDbError,
-  operationIdFrom,
-  resourceIdFrom,
-} from '../src/index.ts';
-import {committed, ScriptedServer, type ServerConnection, WELCOME} from './scripted_server.ts';
+import {connect, holderIdFrom, operationIdFrom, resourceIdFrom} from '../src/index.ts';
+import {errorOf, pair} from './pair.ts';
+import {committed, ScriptedServer, WELCOME} from './scripted_server.ts';
 
 const seat: ResourceId = resourceIdFrom('seat');
 const holder = holderIdFrom('someone');
 const operationId: OperationId = operationIdFrom('order');
 const busy = committed(9n, 'resource_busy');
-
-interface Pair extends AsyncDisposable {
-  server: ScriptedServer;
-  client: Client;
-  connection: ServerConnection;
-}
-
-async function pair(options: ConnectOptions = {}): Promise<Pair> {
-  const server = await ScriptedServer.start();
-  const client = await connect(server.url, options);
-  const connection = await server.connections.next();
-  const dispose = async (): Promise<void> => {
-    await client.close();
-    await server[Symbol.asyncDispose]();
-  };
-  return {server, client, connection, [Symbol.asyncDispose]: dispose};
-}
-
-async function errorOf(promise: Promise<unknown>): Promise<Record<string, unknown>> {
-  const error = await promise.then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  if (!isAllocDbError(error)) throw error ?? new Error('it did not fail');
-  return {...error.failure, message: error.message, cause: error.cause};
-}
 
 describe('answers', () => {
   test('come back to the calls in order, with what they say', async () => {
@@ -104,7 +71,7 @@ describe('answers', () => {
 
   test('currentSlot counts from the welcome', async () => {
     await using server = await ScriptedServer.start();
-    server.welcome = {...WELCOME, slotDurationMs: 10};
+    server.welcome = {...WELCOME, slotDurationMs: 50};
     await using client = await connect(server.url);
     expect(client.currentSlot()).toBeLessThan(103n);
     await expect.poll(() => client.currentSlot()).toBeGreaterThan(103n);

@@ -75,6 +75,34 @@ test('frames with prefixes go out as one piece, however large, and are counted',
   expect(raw.unanswered).toBe(0);
 });
 
+test('what a server that does not read leaves waiting arrives unharmed', async () => {
+  await using server = await ScriptedServer.start();
+  server.answer = echo;
+  await using raw = await openRawConnection(server.url);
+  const connection = await server.connections.next();
+  connection.socket.pause();
+  const payload = new Uint8Array(30_000);
+  let answered = 0;
+  const slots: bigint[] = [];
+  server.answer = request => {
+    if (request.type === 'submit')
+      slots.push(request.payload.every(byte => byte === Number(request.requestSlot) % 251) ? request.requestSlot : -1n);
+    return committed(1n);
+  };
+  for (let i = 0; i < 300; i++) {
+    payload.fill(i % 251);
+    raw.send(encodeRequest({type: 'submit', requestSlot: BigInt(i), payload}), () => {
+      answered++;
+    });
+    if (i % 10 === 0) await new Promise(resolve => setImmediate(resolve));
+  }
+  expect(raw.bufferedBytes).toBeGreaterThan(1_000_000);
+  connection.socket.resume();
+  await raw.idle();
+  expect(answered).toBe(300);
+  expect(slots).toEqual(Array.from({length: 300}, (_, i) => BigInt(i)));
+});
+
 test('the end rejects requests, says why, and how much was not answered', async () => {
   await using server = await ScriptedServer.start();
   await using raw = await openRawConnection(server.url);

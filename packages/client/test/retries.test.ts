@@ -1,51 +1,12 @@
-/** What happens when something fails: the same bytes again, in order, never twice at once, and an honest end. */
-import {type ApiRequest, type ApiResponse, CONNECTION_ERROR, type SubmissionFailure} from '@allocdb/api';
+/** What happens when something fails: the same bytes again, in order, never twice at once. */
+import {type ApiRequest, CONNECTION_ERROR} from '@allocdb/api';
 import {describe, expect, test} from 'vitest';
-import {
-  type Client,
-  type ConnectOptions,
-  connect,
-  isAllocDbError,
-  operationIdFrom,
-  resourceIdFrom,
-} from '../src/index.ts';
-import {committed, ScriptedServer, type ServerConnection} from './scripted_server.ts';
+import {type Client, operationIdFrom, reservationId, resourceIdFrom} from '../src/index.ts';
+import {errorOf, HALTED, OVERLOADED, pair, rejected} from './pair.ts';
+import {committed, type ServerConnection} from './scripted_server.ts';
 
 const seat = resourceIdFrom('seat');
 const operationId = operationIdFrom('order');
-const QUICK = {initialBackoffMs: 2, maxBackoffMs: 5, budgetMs: 10_000};
-/** One attempt, then a pause that outlasts the budget: what the first one met is what is told. */
-const ONCE = {initialBackoffMs: 10_000, maxBackoffMs: 10_000, budgetMs: 40};
-const HALTED: SubmissionFailure = {code: 'engine_halted'};
-const OVERLOADED: SubmissionFailure = {code: 'overloaded', queueDepth: 1, queueCapacity: 1};
-
-interface Pair extends AsyncDisposable {
-  server: ScriptedServer;
-  client: Client;
-  connection: ServerConnection;
-}
-
-async function pair(options: ConnectOptions = {}): Promise<Pair> {
-  const server = await ScriptedServer.start();
-  const client = await connect(server.url, {retry: QUICK, ...options});
-  const connection = await server.connections.next();
-  const dispose = async (): Promise<void> => {
-    await client.close();
-    await server[Symbol.asyncDispose]();
-  };
-  return {server, client, connection, [Symbol.asyncDispose]: dispose};
-}
-
-async function errorOf(promise: Promise<unknown>): Promise<Record<string, unknown>> {
-  const error = await promise.then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  if (!isAllocDbError(error)) throw error ?? new Error('it did not fail');
-  return {...error.failure, message: error.message, cause: error.cause};
-}
-
-const rejected = (failure: SubmissionFailure): ApiResponse => ({type: 'submit_rejected', failure});
 const create = (client: Client): Promise<{result: string}> => client.createResource({resource: seat, operationId});
 
 describe('a lost connection', () => {
@@ -55,20 +16,45 @@ describe('a lost connection', () => {
     const sent = [await it.connection.requests.next(), await it.connection.requests.next()];
     it.connection.cut();
     const second = await Promise.race([it.server.connections.next(), ...calls]);
-    calls.push(it.client.metrics().then(() => ({result: 'metrics'})));
+    calls.push(it.client.getLease(reservationId('7'.repeat(32))));
     if (!('requests' in second)) throw new Error('a call was settled');
     const again: ApiRequest[] = [];
     for (let i = 0; i < 3; i++) again.push(await second.requests.next());
     expect(again.slice(0, 2)).toEqual(sent);
-    expect(again[2]?.type).toBe('get_metrics');
-    second.respond(committed(7n), {type: 'resource_not_found'}, {type: 'metrics', ...METRICS});
+    expect(again[2]?.type).toBe('get_lease');
+    second.respond(committed(7n), {type: 'resource_not_found'}, {type: 'reservation_retired'});
     expect((await Promise.all(calls)).map(answer => answer.result)).toEqual([
       'created',
       'resource_not_found',
-      'metrics',
+      'reservation_retired',
     ]);
     expect(second.requests.size).toBe(0);
     expect(it.client.status).toMatchObject({state: 'connected', reconnects: 1, lastError: {code: 'connection_lost'}});
+  });
+
+  test('what was sent goes again before what had to wait', async () => {
+    await using it = await pair({maxInFlightBytes: 1});
+    const calls = [create(it.client), it.client.getResource(seat)];
+    await it.connection.requests.next();
+    const order: string[] = [];
+    it.server.answer = request => {
+      order.push(request.type);
+      return request.type === 'submit' ? committed(1n) : {type: 'resource_not_found'};
+    };
+    it.connection.cut();
+    await Promise.all(calls);
+    expect(order).toEqual(['submit', 'get_resource']);
+  });
+
+  test('a call after a long pause is given its time', async () => {
+    await using it = await pair({responseTimeoutMs: 240});
+    await new Promise(resolve => setTimeout(resolve, 300));
+    const call = create(it.client);
+    await it.connection.requests.next();
+    await new Promise(resolve => setTimeout(resolve, 100));
+    it.connection.respond(committed(1n));
+    await call;
+    expect(it.client.status.reconnects).toBe(0);
   });
 
   test('the server may be away for a while', async () => {
@@ -104,14 +90,14 @@ describe('a lost connection', () => {
   });
 
   test('slow answers are waited for as long as something arrives, and idleness is no silence', async () => {
-    await using it = await pair({responseTimeoutMs: 60});
-    const calls = Array.from({length: 4}, () => it.client.getResource(seat));
-    for (let i = 0; i < 4; i++) {
-      await new Promise(resolve => setTimeout(resolve, 30));
+    await using it = await pair({responseTimeoutMs: 250});
+    const calls = Array.from({length: 6}, () => it.client.getResource(seat));
+    for (let i = 0; i < 6; i++) {
+      await new Promise(resolve => setTimeout(resolve, 60));
       it.connection.respond({type: 'resource_not_found'});
     }
     await Promise.all(calls);
-    await new Promise(resolve => setTimeout(resolve, 120));
+    await new Promise(resolve => setTimeout(resolve, 400));
     expect(it.client.status.reconnects).toBe(0);
   });
 
@@ -257,144 +243,3 @@ describe('a failure that may pass', () => {
     expect(attempts).toBe(1);
   });
 });
-
-describe('the end of trying', () => {
-  test('the budget: definite if every attempt was refused or none was sent', async () => {
-    await using it = await pair({retry: ONCE});
-    it.server.answer = () => rejected(OVERLOADED);
-    expect(await errorOf(create(it.client))).toMatchObject({code: 'overloaded', certainty: 'definite'});
-    await it.server.stop();
-    await expect.poll(() => it.client.status.state).toBe('connecting');
-    const failure = await errorOf(create(it.client));
-    expect(failure).toMatchObject({code: 'timed_out', certainty: 'definite'});
-    expect(failure['message']).toMatch(/no answer within 40 ms: .*ECONNREFUSED/);
-  });
-
-  test('the budget: indefinite when it may have been executed and nobody said so', async () => {
-    await using it = await pair({retry: ONCE});
-    it.server.answer = () => rejected(HALTED);
-    const halted = {code: 'engine_halted', certainty: 'indefinite', operationId};
-    expect(await errorOf(create(it.client))).toMatchObject(halted);
-    it.server.answer = null;
-    expect(await errorOf(create(it.client))).toMatchObject({...halted, code: 'timed_out'});
-  });
-
-  test('the budget: a lost attempt leaves doubt, whatever came after it', async () => {
-    await using it = await pair({retry: {initialBackoffMs: 40, maxBackoffMs: 10_000, budgetMs: 100}});
-    const call = errorOf(create(it.client));
-    await it.connection.requests.next();
-    it.server.answer = () => rejected(OVERLOADED);
-    it.connection.cut();
-    expect(await call).toMatchObject({certainty: 'indefinite', operationId});
-    expect(it.client.status.reconnects).toBe(1);
-  });
-
-  test('a definite refusal after a lost attempt is in doubt, unless it is of the bytes themselves', async () => {
-    for (const [failure, certainty] of [
-      [{code: 'lsn_exhausted', lastAppliedLsn: 1n}, 'indefinite'],
-      [{code: 'invalid_request', reason: 'invalid_layout'}, 'definite'],
-      [{code: 'command_too_large', encodedLen: 2n, maxCommandBytes: 1n}, 'definite'],
-    ] as const) {
-      await using it = await pair();
-      const call = errorOf(create(it.client));
-      await it.connection.requests.next();
-      it.server.answer = () => rejected(failure);
-      it.connection.cut();
-      expect(await call).toMatchObject({code: failure.code, certainty});
-    }
-  });
-
-  test('the signal: no budget applies, and it says aborted', async () => {
-    await using it = await pair({retry: {...QUICK, budgetMs: 10}});
-    let attempts = 0;
-    it.server.answer = () => {
-      attempts++;
-      return rejected(OVERLOADED);
-    };
-    const signal = AbortSignal.timeout(100);
-    const failure = await errorOf(it.client.createResource({resource: seat, operationId}, {signal}));
-    expect(failure).toMatchObject({code: 'aborted', cause: signal.reason});
-    expect(attempts).toBeGreaterThan(3);
-    const before = attempts;
-    await new Promise(resolve => setTimeout(resolve, 20));
-    expect(attempts).toBe(before);
-  });
-
-  test('without retries a failure that may pass is told at once', async () => {
-    await using it = await pair({retry: false});
-    it.server.answer = () => rejected(OVERLOADED);
-    expect(await errorOf(create(it.client))).toMatchObject({code: 'overloaded', certainty: 'definite'});
-    it.server.answer = () => rejected(HALTED);
-    expect(await errorOf(create(it.client))).toMatchObject({code: 'engine_halted', certainty: 'indefinite'});
-  });
-
-  test('a batch of which some were answered resolves with what is known of each', async () => {
-    await using it = await pair({retry: ONCE});
-    const ok = committed(1n) as ApiResponse & {type: 'submit_committed'};
-    it.server.answer = () => ({type: 'batch_result', results: [ok, {type: 'submit_rejected', failure: OVERLOADED}]});
-    const command = {command: 'create_resource', resource: seat} as const;
-    const answers = await it.client.batch([command, {...command, operationId}]);
-    expect(answers[0].result).toBe('created');
-    expect(answers[1]).toMatchObject({
-      result: 'not_answered',
-      error: {failure: {code: 'overloaded', certainty: 'definite'}},
-    });
-  });
-
-  test('a batch whose last attempt is still out when time runs out is in doubt as a whole', async () => {
-    await using it = await pair({retry: {...QUICK, budgetMs: 60}});
-    const ok = committed(1n) as ApiResponse & {type: 'submit_committed'};
-    let attempts = 0;
-    it.server.answer = () => {
-      attempts++;
-      const results = [ok, {type: 'submit_rejected', failure: OVERLOADED}] as const;
-      return attempts === 1 ? {type: 'batch_result', results} : null;
-    };
-    const command = {command: 'create_resource', resource: seat} as const;
-    const failure = await errorOf(it.client.batch([{...command, operationId}, command]));
-    expect(failure).toMatchObject({code: 'timed_out', certainty: 'indefinite', operationId});
-    expect(attempts).toBe(2);
-  });
-
-  test('a member refused after a lost attempt leaves the batch in doubt', async () => {
-    await using it = await pair();
-    const command = {command: 'create_resource', resource: seat, operationId} as const;
-    const call = errorOf(it.client.batch([command]));
-    await it.connection.requests.next();
-    const full = {type: 'submit_rejected', failure: {code: 'lsn_exhausted', lastAppliedLsn: 1n}} as const;
-    it.server.answer = () => ({type: 'batch_result', results: [full]});
-    it.connection.cut();
-    expect(await call).toMatchObject({code: 'lsn_exhausted', certainty: 'indefinite', operationId});
-  });
-
-  test('closing while a call waits for its next attempt, and while connecting', async () => {
-    await using it = await pair({retry: {initialBackoffMs: 1_000, maxBackoffMs: 1_000}});
-    it.server.answer = () => rejected(OVERLOADED);
-    const waiting = errorOf(create(it.client));
-    await expect.poll(() => it.client.status).toMatchObject({pendingCalls: 1, inFlight: 0});
-    await it.server.stop();
-    await expect.poll(() => it.client.status.state).toBe('connecting');
-    const connecting = errorOf(create(it.client));
-    await it.client.close();
-    expect(await waiting).toMatchObject({code: 'closed', certainty: 'definite'});
-    expect(await connecting).toMatchObject({code: 'closed', certainty: 'definite'});
-  });
-});
-
-const METRICS = {
-  queueDepth: 0,
-  queueCapacity: 1,
-  acceptingWrites: true,
-  startupKind: 'fresh_start',
-  loadedSnapshotLsn: null,
-  replayedWalFrameCount: 0,
-  replayedWalLastLsn: null,
-  activeSnapshotLsn: null,
-  lastAppliedLsn: null,
-  lastRequestSlot: null,
-  logicalSlotLag: 0n,
-  expirationBacklog: 0,
-  operationTableUsed: 0,
-  operationTableCapacity: 1,
-  operationTableUtilizationPct: 0,
-} as const;

@@ -90,14 +90,11 @@ export function validateCoreConfig(config: CoreConfig): ConfigIssue[] {
   if (config.maxExpirationBucketLen > config.maxReservations) {
     report('maxExpirationBucketLen', 'out_of_range', `must not exceed maxReservations (${config.maxReservations})`);
   }
-  for (const table of tableSizes(config)) {
-    if (table.words > WORDS_MAX) {
-      const most = Math.floor(WORDS_MAX / table.wordsPerUnit);
-      report(
-        table.field,
-        'too_large',
-        `needs a table of ${table.words * 4} bytes, possible are ${WORDS_MAX * 4}: at most ${most}`,
-      );
+  for (const {field, units, wordsPerUnit, extra} of tableSizes(config)) {
+    const words = units * wordsPerUnit;
+    if (words > WORDS_MAX) {
+      const most = Math.floor(WORDS_MAX / wordsPerUnit) - extra;
+      report(field, 'too_large', `needs a table of ${words * 4} bytes, possible are ${WORDS_MAX * 4}: at most ${most}`);
     }
   }
   return issues;
@@ -105,24 +102,25 @@ export function validateCoreConfig(config: CoreConfig): ConfigIssue[] {
 
 interface TableSize {
   field: keyof CoreConfig;
-  words: number;
-  /** Words for one more of `field`. */
+  /** Units of the table: the value of `field` plus `extra`. */
+  units: number;
+  extra: number;
   wordsPerUnit: number;
 }
 
 function tableSizes(config: CoreConfig): TableSize[] {
-  const slots = Number(config.maxTtlSlots) + 1;
-  const extraMembers = config.maxBundleSize - 1;
+  const table = (field: keyof CoreConfig, wordsPerUnit: number, extra: number): TableSize => ({
+    field,
+    units: Number(config[field]) + extra,
+    extra,
+    wordsPerUnit,
+  });
   return [
-    {field: 'maxResources', words: config.maxResources * 8, wordsPerUnit: 8},
-    {field: 'maxReservations', words: config.maxReservations * 16, wordsPerUnit: 16},
-    {field: 'maxOperations', words: config.maxOperations * 16, wordsPerUnit: 16},
-    {field: 'maxTtlSlots', words: slots, wordsPerUnit: 1},
-    {
-      field: 'maxBundleSize',
-      words: config.maxReservations * extraMembers,
-      wordsPerUnit: config.maxReservations,
-    },
+    table('maxResources', 8, 0),
+    table('maxReservations', 16, 0),
+    table('maxOperations', 16, 0),
+    table('maxTtlSlots', 1, 1),
+    table('maxBundleSize', config.maxReservations, -1),
   ];
 }
 
@@ -137,6 +135,6 @@ export function indexCells(capacity: number): number {
 export function memoryBytesOf(config: CoreConfig): number {
   const cells = indexCells(config.maxResources) + indexCells(config.maxReservations) + indexCells(config.maxOperations);
   const queue = config.maxReservations * 16;
-  const words = tableSizes(config).reduce((sum, table) => sum + table.words, 0);
+  const words = tableSizes(config).reduce((sum, {units, wordsPerUnit}) => sum + units * wordsPerUnit, 0);
   return 4 * words + 8 * cells + queue + (Number(config.maxTtlSlots) + 1) * 9;
 }

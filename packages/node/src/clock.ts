@@ -16,6 +16,9 @@ export async function sleep(ms: number): Promise<void> {
   await delay(ms);
 }
 
+/** Slots are u64: a clock that began near the last one stands still there. */
+const SLOT_MAX = 0xffff_ffff_ffff_ffffn;
+
 /** Counts slots of a fixed duration from a first one on, by a monotonic clock in milliseconds. */
 export class MonotonicSlotClock implements SlotClock {
   readonly slotDurationMs: number;
@@ -32,15 +35,22 @@ export class MonotonicSlotClock implements SlotClock {
   }
 
   now(): bigint {
-    // A source that falls back is taken as standing still.
-    const elapsed = Math.floor((this.source() - this.startedMs) / this.slotDurationMs);
-    if (elapsed > this.elapsedSlots) this.elapsedSlots = elapsed;
-    return this.firstSlot + BigInt(this.elapsedSlots);
+    this.elapse();
+    const slot = this.firstSlot + BigInt(this.elapsedSlots);
+    return slot < SLOT_MAX ? slot : SLOT_MAX;
   }
 
-  /** Milliseconds until the next slot begins, at least 1. */
+  /** Milliseconds until the next slot begins, at least 1; a slot's length at most, also while the source is behind. */
   msToNextSlot(): number {
-    const elapsed = this.source() - this.startedMs;
-    return Math.max(1, this.slotDurationMs - (elapsed % this.slotDurationMs));
+    const elapsed = this.elapse();
+    const left = (this.elapsedSlots + 1) * this.slotDurationMs - elapsed;
+    return Math.max(1, Math.min(left, this.slotDurationMs));
+  }
+
+  /** Reads the source; one that falls back is taken as standing still. */
+  private elapse(): number {
+    const elapsedMs = this.source() - this.startedMs;
+    this.elapsedSlots = Math.max(this.elapsedSlots, Math.floor(elapsedMs / this.slotDurationMs));
+    return elapsedMs;
   }
 }

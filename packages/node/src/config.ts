@@ -3,7 +3,15 @@
  * engine's limits, which may differ at each opening. Its JSON form is what files and the command line carry: snake_case,
  * u64 as decimal strings, u32 as numbers; unknown keys are errors, and every offending field is named at once.
  */
-import {type CoreConfig, Hash128, validateCoreConfig} from '@allocdb/core';
+import {
+  BUNDLE_HEADER_BYTES,
+  type CoreConfig,
+  EXPIRE_BYTES,
+  Hash128,
+  validateCoreConfig,
+  WIRE_BUNDLE_MEMBERS_MAX,
+} from '@allocdb/core';
+import {FRAME_HEADER_BYTES, RECORD_HEADER_BYTES} from '@allocdb/wal';
 import {OpenError} from './errors.ts';
 
 /** Bounds of the engine, each at least 1. */
@@ -58,6 +66,32 @@ export function configIssues(config: DatabaseConfig): string[] {
       issues.push(`engine.${name}: out_of_range: must be a 32-bit unsigned integer, got ${value}`);
     } else if (value === 0) issues.push(`engine.${name}: zero_capacity: must be at least 1`);
   }
+  return issues;
+}
+
+/** Bytes of the longest payload that is a command. */
+const COMMAND_BYTES_MAX: number = BUNDLE_HEADER_BYTES + 16 * WIRE_BUNDLE_MEMBERS_MAX;
+
+/**
+ * Which limits do not fit a frame of the log, one line a field: the records of a tick are in one frame, and so is a
+ * command. A batch may take several.
+ */
+export function frameIssues(config: DatabaseConfig, maxFrameBytes: number): string[] {
+  const {maxCommandBytes, maxExpirationsPerTick} = config.engine;
+  const issues: string[] = [];
+  const room = maxFrameBytes - FRAME_HEADER_BYTES;
+  const report = (name: string, what: string, needed: number, most: number): void => {
+    if (needed <= room) return;
+    issues.push(
+      `engine.${name}: too_large: ${what} take ${needed} bytes, a frame of the log has ${room}: at most ${most}`,
+    );
+  };
+  const expire = RECORD_HEADER_BYTES + EXPIRE_BYTES;
+  const perTick = Math.min(maxExpirationsPerTick, config.core.maxReservations);
+  report('max_expirations_per_tick', 'the records of one tick', perTick * expire, Math.floor(room / expire));
+  // What is longer than the longest command is refused by decoding and never gets to the log.
+  const command = RECORD_HEADER_BYTES + Math.min(maxCommandBytes, COMMAND_BYTES_MAX);
+  report('max_command_bytes', 'a command and its header', command, room - RECORD_HEADER_BYTES);
   return issues;
 }
 

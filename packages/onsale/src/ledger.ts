@@ -7,7 +7,6 @@
  * numbers: a log that began with this demo does not reach 2^53.
  */
 import {closeSync, openSync, readFileSync, writeSync} from 'node:fs';
-import {performance} from 'node:perf_hooks';
 
 /** A command as its sender meant it, or as the log tells it; whatever a kind does not have is null or empty. */
 export interface CommandFacts {
@@ -161,9 +160,11 @@ function parseEntry(line: string): LedgerEntry | null {
   return value as LedgerEntry;
 }
 
-/** Microseconds of the machine's monotonic clock: one time for all processes. */
+/**
+ * Microseconds of the machine's monotonic clock: one time for all processes. Read anew each time: an offset between two
+ * clocks, taken once, is wrong by as long as the process was suspended between the two readings.
+ */
 export function nowUs(): number {
-  return Math.round(performance.now() * 1000) + OFFSET_US;
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e6 + Math.floor(nanoseconds / 1000);
 }
-
-const OFFSET_US: number = Number(process.hrtime.bigint() / 1000n) - Math.round(performance.now() * 1000);

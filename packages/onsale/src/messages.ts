@@ -47,8 +47,8 @@ export interface Status {
   readonly soldSeats: number;
   /** Buyers who are still to come or not yet gone. */
   readonly buyersLeft: number;
-  /** When the last hold that nobody will end should be over (µs); 0 when there is none. */
-  readonly lastHoldEndsUs: number;
+  /** The latest deadline slot of an ordinary hold; 0 before the first. */
+  readonly lastDeadline: number;
 }
 
 /** From a client: its connection broke, with so many requests unanswered. */

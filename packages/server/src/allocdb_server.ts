@@ -33,11 +33,15 @@ export interface ServerOptions {
   readonly maxConnections: number;
   readonly checkpoint: Partial<CheckpointOptions>;
   readonly log: Log;
+  /** Bytes of a file of the log; the engine's default unless set. */
+  readonly segmentBytes?: number;
+  /** Bounds of each connection, where they are to differ from the defaults. */
+  readonly limits?: Partial<ConnectionLimits>;
   /** Milliseconds of a monotonic clock, for tests of clock jumps. */
   readonly clockSource?: () => number;
 }
 
-const LIMITS: ConnectionLimits = {
+export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {
   maxFrameBytes: 1 << 20,
   maxBatch: 8192,
   maxAnswerBytes: 4 << 20,
@@ -68,6 +72,7 @@ export class AllocDbServer {
       dir: options.dir,
       config: options.config,
       checkpoint: options.checkpoint,
+      ...(options.segmentBytes === undefined ? {} : {segmentBytes: options.segmentBytes}),
       slots: db => {
         clock = new MonotonicSlotClock(lastSlotOf(db), options.slotDurationMs, options.clockSource);
         return options.trustClientSlots ? TRUST_REQUEST_SLOTS : {clock, maxSlotAdvance: null, ignoreRequestSlots: true};
@@ -166,7 +171,7 @@ function listenerOf(engine: SingleNodeEngine, clock: MonotonicSlotClock, options
   const expected = options.token === null ? null : sha256(new TextEncoder().encode(options.token));
   return new TcpServer({
     engine,
-    limits: LIMITS,
+    limits: {...DEFAULT_CONNECTION_LIMITS, ...options.limits},
     maxConnections: options.maxConnections,
     trustClientSlots: options.trustClientSlots,
     slotDurationMs: options.slotDurationMs,

@@ -17,7 +17,7 @@ import {
   type Welcome,
 } from '@allocdb/api';
 import {joinFrames} from '@allocdb/sim';
-import {until} from './command.ts';
+import {withDeadline} from './command.ts';
 
 const PREFIX = 4;
 
@@ -33,6 +33,7 @@ export class Peer {
   #rest: Buffer[] = [];
   #restBytes: number = 0;
   #need: number = PREFIX;
+  #waiting: (() => void)[] = [];
 
   private constructor(socket: Socket) {
     this.socket = socket;
@@ -40,10 +41,12 @@ export class Peer {
     socket.on('data', chunk => this.#onData(chunk));
     socket.on('end', () => {
       this.isEnded = true;
+      this.#wake();
     });
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.isClosed = true;
+      this.#wake();
     });
   }
 
@@ -82,10 +85,7 @@ export class Peer {
 
   /** Waits for so many frames and takes them. */
   async take(count: number): Promise<Uint8Array[]> {
-    await until(
-      () => this.#frames.length >= count || this.isEnded || this.isClosed,
-      `${count} frames, of which ${this.#frames.length} have come`,
-    );
+    await this.#until(() => this.#frames.length >= count || this.isEnded || this.isClosed, `${count} frames`);
     if (this.#frames.length < count)
       throw new Error(`the connection ended ${count - this.#frames.length} frames early`);
     return this.#frames.splice(0, count);
@@ -98,7 +98,7 @@ export class Peer {
 
   /** Waits for the end of the connection; returns its error, and what came before it is left to be taken. */
   async error(): Promise<ConnectionError> {
-    await until(() => this.isEnded || this.isClosed, 'the end of the connection');
+    await this.#until(() => this.isEnded || this.isClosed, 'the end of the connection');
     const last = this.#frames.pop();
     if (last === undefined) throw new Error('the connection ended without a word');
     return decodeConnectionError(last);
@@ -112,7 +112,19 @@ export class Peer {
   /** Ends at once; resolves when it is closed. */
   async close(): Promise<void> {
     this.socket.destroy();
-    await until(() => this.isClosed, 'the socket to close');
+    await this.#until(() => this.isClosed, 'the socket to close');
+  }
+
+  /** Waits until a condition holds; it is looked at whenever something has happened here. */
+  async #until(condition: () => boolean, what: string): Promise<void> {
+    while (!condition()) {
+      const woken = new Promise<void>(resolve => this.#waiting.push(resolve));
+      await withDeadline(woken, `${what}; there are ${this.#frames.length}, ${this.received} bytes have come`);
+    }
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #onData(chunk: Buffer): void {
@@ -130,5 +142,6 @@ export class Peer {
     this.#need = input.length < PREFIX ? PREFIX : PREFIX + input.readUInt32LE(0);
     this.#rest = [input];
     this.#restBytes = input.length;
+    this.#wake();
   }
 }

@@ -17,7 +17,7 @@ export {
   writeFully,
   writeFullyAsync,
 } from './file_io.ts';
-export {RECORD_FLAG} from './format.ts';
+export {FRAME_HEADER_BYTES, RECORD_FLAG, RECORD_HEADER_BYTES} from './format.ts';
 export {lockDirectory} from './fs/directory_lock.ts';
 export {nodeFileIo} from './fs/node_file_io.ts';
 export {type LogCursor, READ, type ReadEvent} from './log_cursor.ts';
@@ -29,4 +29,4 @@ export type {SnapshotMarker} from './segment_header.ts';
 export {STATUS, type Status} from './status.ts';
 export type {CommitMode} from './sync_meter.ts';
 export {Wal} from './wal.ts';
-export {type ReadWalOptions, readWal, verifyWal, type WalReport} from './wal_reader.ts';
+export {inspectWal, type ReadWalOptions, readWal, verifyWal, type WalReport} from './wal_reader.ts';

@@ -43,6 +43,11 @@ export function readWal(options: ReadWalOptions, from?: bigint): LogCursor {
   return cursorOver(options, scan, from ?? describe(scan).firstLsn);
 }
 
+/** What opening would find, from the last segment alone. Throws like `Wal.open`; changes nothing. */
+export function inspectWal(options: ReadWalOptions): WalRecovery {
+  return describe(scanReadOnly(options));
+}
+
 /** Verifies every frame and record of a directory and says what it holds. Throws like `Wal.open`; changes nothing. */
 export function verifyWal(options: ReadWalOptions): WalReport {
   const scan = scanReadOnly(options);

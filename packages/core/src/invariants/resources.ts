@@ -36,10 +36,7 @@ export function checkResources(db: AllocDb): string | null {
       return `resource row ${row} is held at version 0`;
     }
   }
-  return (
-    checkIndexCells('resources', resources.index, row => row < resources.count) ??
-    (resources.index.count === resources.count ? null : 'resource count and index disagree')
-  );
+  return checkIndexCells('resources', resources.index, row => row < resources.count);
 }
 
 function lists(db: AllocDb, reservation: number, resource: number): boolean {

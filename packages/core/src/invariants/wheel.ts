@@ -12,6 +12,7 @@ export function checkWheel(db: AllocDb): string | null {
   const {reservations, wheel} = db;
   const words = reservations.words;
   let linked = 0;
+  let earliest = -1;
   for (let bucket = 0; bucket < wheel.size; bucket++) {
     let length = 0;
     let before = -1;
@@ -30,6 +31,7 @@ export function checkWheel(db: AllocDb): string | null {
       if (words[at + RESERVATION.PREVIOUS] - 1 !== before) return `bucket ${bucket} is not linked back at row ${row}`;
       if (before >= 0 && !ordered(words, before * RESERVATION.WORDS, at)) return `bucket ${bucket} is out of order`;
       before = row;
+      if (earliest < 0 || isEarlier(words, at, earliest)) earliest = at;
     }
     if (length !== wheel.lengthOf(bucket)) return `bucket ${bucket} counts ${wheel.lengthOf(bucket)}, holds ${length}`;
     if (length > db.config.maxExpirationBucketLen) return `bucket ${bucket} is over its bound`;
@@ -44,13 +46,21 @@ export function checkWheel(db: AllocDb): string | null {
   if (linked !== reserved) return `${reserved} reservations are reserved, ${linked} are in the wheel`;
   if (linked !== wheel.count) return `the wheel counts ${wheel.count}, holds ${linked}`;
   const found = wheel.countDue(-1, -1);
-  return found === linked ? null : `a search of all slots finds ${found} of ${linked} reservations`;
+  if (found !== linked) return `a search of all slots finds ${found} of ${linked} reservations`;
+  const {DEADLINE} = RESERVATION;
+  const foundFirst = linked === 0 || wheel.countDue(words[earliest + DEADLINE], words[earliest + DEADLINE + 1]) > 0;
+  return foundFirst ? null : 'a search at the earliest deadline finds nothing';
+}
+
+function isEarlier(words: Int32Array, at: number, other: number): boolean {
+  const {DEADLINE} = RESERVATION;
+  return ltU64(words[at + DEADLINE], words[at + DEADLINE + 1], words[other + DEADLINE], words[other + DEADLINE + 1]);
 }
 
 function ordered(words: Int32Array, before: number, at: number): boolean {
-  const {LSN, DEADLINE} = RESERVATION;
+  const {LSN} = RESERVATION;
   return (
     ltU64(words[before + LSN], words[before + LSN + 1], words[at + LSN], words[at + LSN + 1]) &&
-    !ltU64(words[at + DEADLINE], words[at + DEADLINE + 1], words[before + DEADLINE], words[before + DEADLINE + 1])
+    !isEarlier(words, at, before)
   );
 }

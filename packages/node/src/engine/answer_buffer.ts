@@ -20,6 +20,8 @@ export class AnswerBuffer {
   releasedEnd: number = 0;
   flightEnd: number = 0;
   end: number = 0;
+  /** Members before this place, of a batch that takes several frames, are durable already. */
+  durableEnd: number = 0;
   /** Set while the buffer is listed for the open frame, the frame in flight, or as having something to take. */
   inOpen: boolean = false;
   inFlight: boolean = false;
@@ -55,6 +57,7 @@ export class AnswerBuffer {
     this.bytes.copyWithin(0, count, this.end);
     this.releasedEnd = 0;
     this.flightEnd -= count;
+    this.durableEnd = Math.max(0, this.durableEnd - count);
     this.end -= count;
     return taken;
   }

@@ -9,7 +9,6 @@
 import {
   FAILURE,
   INVALID_REQUEST_REASON,
-  putBatchResult,
   putRejectedEngineHalted,
   putRejectedStorageFailure,
   putTagOnly,
@@ -18,8 +17,8 @@ import {
 } from '@allocdb/api';
 import {type AnswerBuffer, LENGTH_BYTES} from './answer_buffer.ts';
 
-/** Writes the metrics of the halted engine at an offset; returns where they end. */
-export type PutHaltedMetrics = (view: DataView, offset: number) => number;
+/** Writes the metrics of the halted engine at an offset in place of those in `response`; returns where they end. */
+export type PutHaltedMetrics = (view: DataView, offset: number, response: Uint8Array) => number;
 
 /** Which failure a sequenced command gets. */
 export type HaltFailure = typeof FAILURE.STORAGE_FAILURE | typeof FAILURE.ENGINE_HALTED;
@@ -32,11 +31,13 @@ function putFailure(view: DataView, offset: number, tag: number, failure: HaltFa
 
 /**
  * Rewrites length-prefixed responses in `bytes[from..to)`; appends them to `out`, lengths included, behind `out.end`.
+ * Members of a batch before `durableEnd` are durable and stay.
  */
 export function rewriteHalted(
   bytes: Uint8Array,
   from: number,
   to: number,
+  durableEnd: number,
   failure: HaltFailure,
   putMetrics: PutHaltedMetrics,
   out: AnswerBuffer,
@@ -47,7 +48,10 @@ export function rewriteHalted(
     const response = bytes.subarray(at + LENGTH_BYTES, at + LENGTH_BYTES + length);
     out.ensure(out.end, LENGTH_BYTES + Math.max(length, SIZE.FIXED_RESPONSE_MAX + SIZE.REJECTED_MAX));
     const start = out.end + LENGTH_BYTES;
-    const end = rewriteOne(response, failure, putMetrics, out, start);
+    const end =
+      response[0] === RESPONSE.BATCH_RESULT
+        ? rewriteBatch(response, durableEnd - at - LENGTH_BYTES, failure, out, start)
+        : rewriteOne(response, failure, putMetrics, out, start);
     out.view.setUint32(out.end, end - start, true);
     out.end = end;
     at += LENGTH_BYTES + length;
@@ -78,9 +82,7 @@ function rewriteOne(
     case RESPONSE.RESERVATION_FENCE_NOT_APPLIED:
       return putTagOnly(view, start, RESPONSE.RESERVATION_ENGINE_HALTED);
     case RESPONSE.METRICS:
-      return putMetrics(view, start);
-    case RESPONSE.BATCH_RESULT:
-      return rewriteBatch(response, failure, out, start);
+      return putMetrics(view, start, response);
     default:
       // Refused by decoding, by its bounds or by an earlier halt: definite answers stay.
       out.bytes.set(response, start);
@@ -88,12 +90,19 @@ function rewriteOne(
   }
 }
 
-function rewriteBatch(response: Uint8Array, failure: HaltFailure, out: AnswerBuffer, start: number): number {
-  const count = (response[1] ?? 0) | ((response[2] ?? 0) << 8);
-  out.ensure(start, SIZE.BATCH_RESULT_HEADER + count * SIZE.REJECTED_MAX);
+/** Keeps the members before `durable` in the response and rewrites those behind it. */
+function rewriteBatch(
+  response: Uint8Array,
+  durable: number,
+  failure: HaltFailure,
+  out: AnswerBuffer,
+  start: number,
+): number {
+  const kept = Math.min(response.length, Math.max(SIZE.BATCH_RESULT_HEADER, durable));
+  out.ensure(start, response.length);
+  out.bytes.set(response.subarray(0, kept), start);
   const source = new DataView(response.buffer, response.byteOffset, response.byteLength);
-  const at = putBatchResult(out.view, start, count);
-  return rewriteMembers(source, SIZE.BATCH_RESULT_HEADER, response.length, failure, out.view, at);
+  return rewriteMembers(source, kept, response.length, failure, out.view, start + kept);
 }
 
 /**

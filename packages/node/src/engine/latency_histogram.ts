@@ -28,7 +28,8 @@ export class LatencyHistogram {
     if (left === 0) return 0;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
       left -= this.counts[bucket] ?? 0;
-      if (left <= 0) return Math.min(this.maxMs, upperBoundMs(bucket));
+      // The last bucket has no bound of its own.
+      if (left <= 0) return bucket === BUCKETS - 1 ? this.maxMs : Math.min(this.maxMs, upperBoundMs(bucket));
     }
     return this.maxMs;
   }

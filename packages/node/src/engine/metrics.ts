@@ -71,8 +71,9 @@ export function readMetrics(
     queueDepth: stepper.queueDepth,
     queueCapacity: limits.maxSubmissionQueue,
     recovery: directory.recovery,
-    lastAppliedLsn: lastLsn,
-    durableLsn: db.isEmpty ? null : wal.durableLsn,
+    // What a halted engine has applied and not made durable is thrown away.
+    lastAppliedLsn: stepper.halted ? wal.durableLsn || null : lastLsn,
+    durableLsn: wal.durableLsn || null,
     lastRequestSlot: lastSlot,
     logicalSlotLag: lastSlot === null || lastSlot > currentSlot ? 0n : currentSlot - lastSlot,
     expirationBacklog: db.wheel.countDue(loOf(currentSlot), hiOf(currentSlot)),

@@ -6,6 +6,7 @@
  * A halted engine still answers metrics, with counters latched at the last durable frame.
  */
 import {
+  decodeResponse,
   LEASE_LANES,
   LeaseRegisters,
   METRICS_LANES,
@@ -24,6 +25,7 @@ import {
   SIZE,
 } from '@allocdb/api';
 import {
+  bigintOfU64,
   hiOf,
   LOOKUP,
   loOf,
@@ -62,6 +64,9 @@ export class ReadSide {
   private readonly captured: Int32Array = new Int32Array(5);
   /** The same as of the last durable frame, for when the engine halts. */
   private readonly latched: Int32Array = new Int32Array(5);
+  /** Expiration backlog as it was last asked for, as of the frame being written, and as of the last durable one. */
+  private backlog: number = 0;
+  private capturedBacklog: number = 0;
   private latchedBacklog: number = 0;
 
   constructor(stepper: Stepper, recovery: RecoveryFacts) {
@@ -89,11 +94,13 @@ export class ReadSide {
     this.captured[2] = db.lastSlotLo;
     this.captured[3] = db.lastSlotHi;
     this.captured[4] = db.operations.used;
+    this.capturedBacklog = this.backlog;
   }
 
   /** That frame is durable: what was noted is what a halted engine will tell. */
   latch(): void {
     this.latched.set(this.captured);
+    this.latchedBacklog = this.capturedBacklog;
   }
 
   /** Answers a read request at `at`; returns where the answer ends. */
@@ -117,28 +124,42 @@ export class ReadSide {
   }
 
   /** Metrics of a halted engine, as of the last frame that became durable. */
-  putHalted(view: DataView, at: number): number {
+  private putHalted(view: DataView, at: number, currentSlot: bigint): number {
     const {metrics, latched} = this;
+    metrics.queueCapacity = this.stepper.limits.maxSubmissionQueue;
     metrics.queueDepth = 0;
     metrics.acceptingWrites = false;
     metrics.expirationBacklog = this.latchedBacklog;
     metrics.operationTableUsed = latched[4] ?? 0;
     this.setPosition(latched[0] ?? 0, latched[1] ?? 0, latched[2] ?? 0, latched[3] ?? 0);
+    const lastSlot = bigintOfU64(latched[2] ?? 0, latched[3] ?? 0);
+    const isBehind = metrics.hasLastRequestSlot && lastSlot < currentSlot;
+    this.setLanes(METRICS_LANES.LOGICAL_SLOT_LAG, isBehind ? currentSlot - lastSlot : 0n);
     return this.finishMetrics(view, at);
+  }
+
+  /** The same in place of metrics that saw a state which is thrown away. */
+  putHaltedAgain(view: DataView, at: number, response: Uint8Array): number {
+    const seen = decodeResponse(response);
+    if (seen.type !== 'metrics') throw new Error('assertion failed: the response holds metrics');
+    // Where they showed no lag, the slot that they were asked for is not known any more.
+    const {logicalSlotLag: lag, lastRequestSlot} = seen;
+    return this.putHalted(view, at, lag > 0n && lastRequestSlot !== null ? lastRequestSlot + lag : 0n);
   }
 
   private putMetricsAt(view: DataView, at: number): number {
     const {stepper, metrics, slot, lag} = this;
     const {db} = stepper;
+    if (stepper.halted) return this.putHalted(view, at, bigintOfU64(slot[0] ?? 0, slot[1] ?? 0));
     metrics.queueCapacity = stepper.limits.maxSubmissionQueue;
     slotLag(db, slot[0] ?? 0, slot[1] ?? 0, lag);
     metrics.words[METRICS_LANES.LOGICAL_SLOT_LAG] = lag[0] ?? 0;
     metrics.words[METRICS_LANES.LOGICAL_SLOT_LAG + 1] = lag[1] ?? 0;
-    if (stepper.halted) return this.putHalted(view, at);
-    this.latchedBacklog = db.wheel.countDue(slot[0] ?? 0, slot[1] ?? 0);
+    this.backlog = db.wheel.countDue(slot[0] ?? 0, slot[1] ?? 0);
+    if (!stepper.isBusy) this.latchedBacklog = this.backlog;
     metrics.queueDepth = stepper.queueDepth;
     metrics.acceptingWrites = db.lastLsnLo !== -1 || db.lastLsnHi !== -1;
-    metrics.expirationBacklog = this.latchedBacklog;
+    metrics.expirationBacklog = this.backlog;
     metrics.operationTableUsed = db.operations.used;
     this.setPosition(db.lastLsnLo, db.lastLsnHi, db.lastSlotLo, db.lastSlotHi);
     return this.finishMetrics(view, at);

@@ -23,6 +23,7 @@ import type {DatabaseConfig} from '../config.ts';
 import {Checkpointer, type CheckpointInfo, type CheckpointOptions} from '../storage/checkpointer.ts';
 import {type DataDirectory, openDirectory} from '../storage/data_directory.ts';
 import {AnswerBuffer, LENGTH_BYTES} from './answer_buffer.ts';
+import {IdleMarker} from './idle_marker.ts';
 import {type EngineMetrics, readMetrics} from './metrics.ts';
 import {type SlotPolicy, SlotSource, TRUST_REQUEST_SLOTS} from './slot_source.ts';
 import {Stepper} from './stepper.ts';
@@ -35,7 +36,9 @@ export interface EngineOptions {
   readonly slots?: (db: AllocDb) => SlotPolicy;
   /** How frames are written; adaptive measures the disk. */
   readonly commitMode?: CommitMode;
+  /** Size of a file of the log; 64 MiB. A multiple of 4096. */
   readonly segmentBytes?: number;
+  /** Most bytes that are synced at once; 8 MiB, or half a segment if that is less. */
   readonly maxFrameBytes?: number;
   readonly checkpoint?: Partial<CheckpointOptions>;
   /** After so long without a frame, the last one is proven by a marker in the log; 0 for never. Default 5. */
@@ -69,8 +72,11 @@ export class SingleNodeEngine {
   private frameOpenedMs: number = 0;
   private failure: Error | null = null;
   private closed: boolean = false;
-  private readonly idleMarkerMs: number;
-  private idleTimer: NodeJS.Timeout | null = null;
+  /** The closing under way, from when on no request is taken. */
+  private closing: Promise<void> | null = null;
+  /** Settles when the frame on the thread pool, if any, has been written or has failed. */
+  private written: Promise<void> = Promise.resolve();
+  private readonly idleMarker: IdleMarker;
 
   /**
    * Opens or creates the directory: on return the state is recovered and checked, and the engine takes requests.
@@ -78,13 +84,14 @@ export class SingleNodeEngine {
    */
   static open(options: EngineOptions): SingleNodeEngine {
     const io = options.io ?? nodeFileIo;
+    const segmentBytes = options.segmentBytes ?? 64 << 20;
     const directory = openDirectory({
       io,
       dir: options.dir,
       config: options.config ?? null,
       commitMode: options.commitMode ?? 'adaptive',
-      segmentBytes: options.segmentBytes ?? 64 << 20,
-      maxFrameBytes: options.maxFrameBytes ?? 8 << 20,
+      segmentBytes,
+      maxFrameBytes: options.maxFrameBytes ?? Math.min(8 << 20, segmentBytes >> 1),
     });
     try {
       return new SingleNodeEngine(io, directory, options);
@@ -99,16 +106,28 @@ export class SingleNodeEngine {
     const {db, wal, config, recovery} = directory;
     this.io = io;
     this.directory = directory;
-    this.idleMarkerMs = options.idleMarkerMs ?? 5;
     this.slots = new SlotSource(db, options.slots?.(db) ?? TRUST_REQUEST_SLOTS);
-    this.stepper = new Stepper(db, wal, config.engine, this.slots, recovery, () => this.makeRoom());
+    this.stepper = new Stepper(db, wal, config.engine, this.slots, recovery, {
+      makeRoom: () => this.makeRoom(),
+      logFailed: error => this.halt(error),
+    });
+    this.idleMarker = new IdleMarker(options.idleMarkerMs ?? 5, {
+      frames: () => this.stepper.counters.frames,
+      isBusy: () => this.stepper.isBusy,
+      prove: () => this.proveLastFrame(),
+    });
     this.checkpoints = new Checkpointer(
       io,
       directory.snapshotDir,
       db,
       wal,
       {...DEFAULT_CHECKPOINT, ...options.checkpoint},
-      {whenDurable: (lsn, action) => this.whenDurable(lsn, action), now: monotonicMs, sleep},
+      {
+        whenDurable: (lsn, action) => this.whenDurable(lsn, action),
+        published: lsn => this.stepper.reads.setActiveSnapshot(lsn),
+        now: monotonicMs,
+        sleep,
+      },
     );
   }
 
@@ -121,7 +140,7 @@ export class SingleNodeEngine {
   }
 
   get state(): EngineState {
-    if (this.closed) return 'closed';
+    if (this.closed || this.closing !== null) return 'closed';
     return this.stepper.halted ? 'halted' : 'running';
   }
 
@@ -132,7 +151,7 @@ export class SingleNodeEngine {
 
   /** Last lsn that is durable; null before the first. */
   get durableLsn(): bigint | null {
-    return this.db.isEmpty ? null : this.directory.wal.durableLsn;
+    return this.directory.wal.durableLsn || null;
   }
 
   /**
@@ -150,8 +169,8 @@ export class SingleNodeEngine {
     if (error !== CODEC.NONE) throw codecErrorOf(view, bytes.length);
     this.commitSync();
     const taken = answers.take();
-    if (taken === null) throw new Error('assertion failed: a synchronous request is answered');
-    return taken.subarray(LENGTH_BYTES);
+    if (taken !== null) return taken.subarray(LENGTH_BYTES);
+    throw new Error('assertion failed: a synchronous request is answered');
   }
 
   /** {@link SingleNodeEngine.handleApiBytes} for objects. */
@@ -187,9 +206,16 @@ export class SingleNodeEngine {
   /** Writes a snapshot and cuts the log behind the one before; resolves when the snapshot is durable and published. */
   async checkpoint(): Promise<CheckpointInfo> {
     this.assertOpen();
-    const info = await this.checkpoints.run();
-    this.stepper.reads.setActiveSnapshot(info.lsn);
-    return info;
+    if (this.failure !== null) throw this.failure;
+    try {
+      return await this.checkpoints.run();
+    } catch (error) {
+      // A snapshot that fails is the checkpoint's matter; a log that fails is everybody's.
+      const {failure} = this.directory.wal;
+      if (failure !== null) this.halt(failure);
+      this.stepper.deliver();
+      throw error;
+    }
   }
 
   /** Everything that is counted and measured, as of now; slots are judged at `currentSlot`. */
@@ -198,11 +224,15 @@ export class SingleNodeEngine {
   }
 
   /**
-   * Stops: waits for a checkpoint under way and for the frame in flight, makes what was taken durable, seals the log and
-   * releases the lock. Later calls throw. Idempotent.
+   * Stops: gives up a checkpoint under way, makes what was taken durable and answers it, seals the log and releases the
+   * lock. Requests from the call on throw. Idempotent.
    */
-  async close(): Promise<void> {
-    if (this.closed) return;
+  close(): Promise<void> {
+    this.closing ??= this.closed ? Promise.resolve() : this.shutDown();
+    return this.closing;
+  }
+
+  private async shutDown(): Promise<void> {
     await this.checkpoints.stop();
     if (!this.stepper.halted) {
       try {
@@ -211,14 +241,28 @@ export class SingleNodeEngine {
         // The engine has halted while closing; whoever waited has been told.
       }
     }
-    this.closeNow();
+    // A log that has failed may still be writing.
+    await this.written;
+    if (this.closed) return;
+    this.idleMarker.end();
+    this.closed = true;
+    try {
+      await this.directory.wal.close();
+    } finally {
+      this.directory.lock.release();
+    }
   }
 
-  /** {@link SingleNodeEngine.close} for callers that have used the synchronous entry points only. */
+  /**
+   * {@link SingleNodeEngine.close} for callers that have used the synchronous entry points only. Throws while a pipelined
+   * frame is being written; then nothing was closed.
+   */
   closeNow(): void {
     if (this.closed) return;
+    if (this.stepper.isFlying) throw new Error('closeNow cannot be used while a frame is being written');
+    this.commitSync();
+    this.idleMarker.end();
     this.closed = true;
-    if (this.idleTimer !== null) clearTimeout(this.idleTimer);
     try {
       this.directory.wal.closeSync();
     } finally {
@@ -227,7 +271,7 @@ export class SingleNodeEngine {
   }
 
   private assertOpen(): void {
-    if (this.closed) throw new Error('the engine is closed');
+    if (this.closed || this.closing !== null) throw new Error('the engine is closed');
   }
 
   private beginTurn(): void {
@@ -241,7 +285,8 @@ export class SingleNodeEngine {
     this.turnScheduled = false;
     if (!this.closed) this.flush();
     this.stepper.deliver();
-    if (this.checkpoints.isDue && !this.stepper.halted) this.startCheckpoint();
+    // A failure is counted and told by the checkpointer; the next one is tried when the log has grown again.
+    if (this.checkpoints.isDue && this.state === 'running') this.checkpoint().catch(() => undefined);
   }
 
   /** Freezes and writes the open frame, unless one is being written: its completion will come here. */
@@ -249,15 +294,12 @@ export class SingleNodeEngine {
     const {wal} = this.directory;
     if (this.stepper.isFlying || this.stepper.halted) return;
     if (wal.prefersInline) this.commitSync();
-    else if (wal.freeze()) {
-      this.stepper.frameFrozen();
-      this.writeInBackground(wal.writeFrozen(), this.frameOpenedMs);
-    }
+    else if (this.freeze()) this.writeInBackground(wal.writeFrozen(), this.frameOpenedMs);
     this.frameOpenedMs = 0;
   }
 
   private writeInBackground(written: Promise<void>, openedMs: number): void {
-    written.then(
+    this.written = written.then(
       () => {
         this.onDurable(openedMs);
         this.flush();
@@ -271,11 +313,9 @@ export class SingleNodeEngine {
   }
 
   private commitSync(): void {
-    const {wal} = this.directory;
-    if (this.stepper.halted || !wal.freeze()) return;
-    this.stepper.frameFrozen();
+    if (this.stepper.halted || !this.freeze()) return;
     try {
-      wal.writeFrozenSync();
+      this.directory.wal.writeFrozenSync();
     } catch (error) {
       this.halt(error);
       return;
@@ -283,8 +323,20 @@ export class SingleNodeEngine {
     this.onDurable(this.frameOpenedMs);
   }
 
+  /** Takes the open frame to be written; false where there is none, or where the log has failed meanwhile. */
+  private freeze(): boolean {
+    try {
+      if (!this.directory.wal.freeze()) return false;
+    } catch (error) {
+      this.halt(error);
+      return false;
+    }
+    this.stepper.frameFrozen();
+    return true;
+  }
+
   private makeRoom(): boolean {
-    if (this.stepper.isFlying || this.stepper.halted) return false;
+    if (this.stepper.isFlying) return false;
     this.commitSync();
     return !this.stepper.halted;
   }
@@ -294,36 +346,22 @@ export class SingleNodeEngine {
     const {counters} = this.stepper;
     this.stepper.frameDurable();
     counters.frames++;
-    this.watchIdle();
+    this.idleMarker.noteFrame();
     if (openedMs > 0) counters.commitLatency.record(this.io.now() - openedMs);
     counters.syncLatency.record(this.directory.wal.metrics.lastSyncMs);
     this.wakeWaiting();
   }
 
-  /**
-   * A frame is proven durable by what stands behind it; behind the last one nothing does until the engine has been idle
-   * for a moment. One timer, looked at when it fires: arming it for every frame would cost more than the frame.
-   */
-  private watchIdle(): void {
-    if (this.idleTimer !== null || this.idleMarkerMs === 0) return;
-    const {frames} = this.stepper.counters;
-    this.idleTimer = setTimeout(() => {
-      this.idleTimer = null;
-      if (this.closed || this.stepper.halted) return;
-      if (this.stepper.isBusy || this.stepper.counters.frames !== frames) this.watchIdle();
-      else this.proveLastFrame();
-    }, this.idleMarkerMs).unref();
-  }
-
   private proveLastFrame(): void {
     try {
-      this.directory.wal.markIdle();
+      if (!this.stepper.halted) this.directory.wal.markIdle();
     } catch (error) {
       this.halt(error);
     }
   }
 
   private halt(error: unknown): void {
+    if (this.failure !== null) return;
     this.failure = error instanceof Error ? error : new Error(String(error));
     this.stepper.frameFailed();
     this.wakeWaiting();
@@ -356,11 +394,6 @@ export class SingleNodeEngine {
       else if (waiter.lsn <= durable) waiter.run();
       else this.waiting.push(waiter);
     }
-  }
-
-  private startCheckpoint(): void {
-    // A failure is counted and told by the checkpointer; the next one is tried when the log has grown again.
-    this.checkpoint().catch(() => undefined);
   }
 }
 

@@ -30,18 +30,16 @@ import {
   SIZE,
 } from '@allocdb/api';
 import {type AllocDb, DECODE, Outcome, overflowOf, SlotOverflow} from '@allocdb/core';
-import {RECORD_FLAG, STATUS, type Status} from '@allocdb/wal';
+import {STATUS, type Status} from '@allocdb/wal';
 import type {EngineLimits} from '../config.ts';
 import {AnswerBuffer, LENGTH_BYTES} from './answer_buffer.ts';
 import {type CommandLog, RECORD_TYPE} from './command_log.ts';
 import {EngineCounters} from './counters.ts';
-import {rewriteHalted, rewriteMembers} from './halted_answers.ts';
+import {type PutHaltedMetrics, rewriteHalted, rewriteMembers} from './halted_answers.ts';
+import {LogAppender, type LogHost} from './log_appender.ts';
 import {ReadSide, type RecoveryFacts} from './reads.ts';
 import type {SlotSource} from './slot_source.ts';
 import {ExpirationTicks} from './ticks.ts';
-
-/** Makes room in the log by committing at once, if nothing is in flight; false when that is not possible now. */
-export type MakeRoom = () => boolean;
 
 export class Stepper {
   readonly db: AllocDb;
@@ -49,12 +47,12 @@ export class Stepper {
   readonly limits: EngineLimits;
   readonly counters: EngineCounters = new EngineCounters();
   readonly reads: ReadSide;
+  readonly appender: LogAppender;
   /** Commands that were sequenced and not answered yet. */
   queueDepth: number = 0;
   halted: boolean = false;
   private readonly ticks: ExpirationTicks;
   private readonly slots: SlotSource;
-  private readonly makeRoom: MakeRoom;
   private readonly request: RequestRegisters = new RequestRegisters();
   private readonly outcome: Outcome = new Outcome();
   private readonly overflow: SlotOverflow = new SlotOverflow();
@@ -75,13 +73,13 @@ export class Stepper {
     limits: EngineLimits,
     slots: SlotSource,
     recovery: RecoveryFacts,
-    makeRoom: MakeRoom,
+    host: LogHost,
   ) {
     this.db = db;
     this.log = log;
     this.limits = limits;
     this.slots = slots;
-    this.makeRoom = makeRoom;
+    this.appender = new LogAppender(log, host);
     this.reads = new ReadSide(this, recovery);
     this.ticks = new ExpirationTicks(this);
   }
@@ -207,23 +205,6 @@ export class Stepper {
     }
   }
 
-  /**
-   * Appends a record at the request's effective slot; makes room once if the open frame is full. The next lsn is taken
-   * only with status OK.
-   */
-  append(type: number, slot: Int32Array, bytes: Uint8Array, offset: number, length: number): Status {
-    const [slotLo, slotHi] = [slot[0] ?? 0, slot[1] ?? 0];
-    const status = this.log.append(type, RECORD_FLAG.REQUIRED, slotLo, slotHi, bytes, offset, length);
-    if (status !== STATUS.FRAME_FULL || !this.makeRoom()) return status;
-    return this.log.append(type, RECORD_FLAG.REQUIRED, slotLo, slotHi, bytes, offset, length);
-  }
-
-  /** Asks for room for a group that must be in one frame; makes room once if the open frame is too full. */
-  room(records: number, payloadBytes: number): Status {
-    const status = this.log.room(records, payloadBytes);
-    return status === STATUS.FRAME_FULL && this.makeRoom() ? this.log.room(records, payloadBytes) : status;
-  }
-
   /** The slot of a reader or tick; see SlotSource. */
   statedSlot(slotLo: number, slotHi: number, out: Int32Array): void {
     this.slots.stated(slotLo, slotHi, out);
@@ -271,7 +252,7 @@ export class Stepper {
         return putRejectedSlotOverflow(out, at, tag, kind, slotLo, slotHi, deltaLo, deltaHi);
       }
       if (queueFull) return putRejectedOverloaded(out, at, tag, this.queueDepth, limits.maxSubmissionQueue);
-      const logged = this.append(RECORD_TYPE.CLIENT_COMMAND, slot, bytes, offset, length);
+      const logged = this.appender.append(RECORD_TYPE.CLIENT_COMMAND, slot, bytes, offset, length);
       if (logged !== STATUS.OK) return this.putNotLogged(answers, at, logged);
       db.applyFresh(lsn[0] ?? 0, lsn[1] ?? 0, slotLo, slotHi, outcome);
       this.openCommands++;
@@ -311,7 +292,10 @@ export class Stepper {
     answers.ensure(at, SIZE.BATCH_RESULT_HEADER + count * SIZE.SUBMIT_COMMITTED_MAX + SIZE.FIXED_RESPONSE_MAX);
     let end = putBatchResult(answers.view, at, count);
     const depth = this.queueDepth;
-    const refused = bounded && depth > 0 && depth + count > limits.maxSubmissionQueue;
+    const tooMany = depth > 0 && depth + count > limits.maxSubmissionQueue;
+    // While a frame is being written a batch must fit into the open one, or it would be taken in part.
+    const fits = !this.frameInFlight || this.appender.takesBatch(view, request.batchOffset, count) || this.halted;
+    const refused = bounded && (tooMany || !fits);
     // Members from here on are in frames that are not durable yet.
     let undurable = end;
     let frames = this.durableFrames;
@@ -327,6 +311,7 @@ export class Stepper {
       if (this.durableFrames !== frames) {
         frames = this.durableFrames;
         undurable = memberAt;
+        answers.durableEnd = memberAt;
       } else if (this.halted && !haltedBefore) {
         // The frame that held the members before this one has just failed.
         const own = answers.bytes.slice(memberAt, end);
@@ -364,12 +349,12 @@ export class Stepper {
   }
 
   private rewrite(answers: AnswerBuffer): void {
-    const {bytes, releasedEnd, flightEnd, end} = answers;
+    const {bytes, releasedEnd, flightEnd, durableEnd, end} = answers;
     const rewritten = new AnswerBuffer();
-    const putMetrics = (view: DataView, at: number): number => this.reads.putHalted(view, at);
+    const putMetrics: PutHaltedMetrics = (view, at, response) => this.reads.putHaltedAgain(view, at, response);
     const inFlight = answers.inFlight ? flightEnd : releasedEnd;
-    rewriteHalted(bytes, releasedEnd, inFlight, FAILURE.STORAGE_FAILURE, putMetrics, rewritten);
-    rewriteHalted(bytes, inFlight, end, FAILURE.ENGINE_HALTED, putMetrics, rewritten);
+    rewriteHalted(bytes, releasedEnd, inFlight, durableEnd, FAILURE.STORAGE_FAILURE, putMetrics, rewritten);
+    rewriteHalted(bytes, inFlight, end, durableEnd, FAILURE.ENGINE_HALTED, putMetrics, rewritten);
     answers.replacePending(rewritten.bytes.subarray(0, rewritten.end));
     answers.inOpen = false;
     answers.inFlight = false;

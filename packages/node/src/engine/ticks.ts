@@ -67,7 +67,7 @@ export class ExpirationTicks {
       const {kind, deltaLo, deltaHi} = overflow;
       return putRejectedSlotOverflow(out, at, tag, kind, slot[0] ?? 0, slot[1] ?? 0, deltaLo, deltaHi);
     }
-    const status = stepper.room(count, count * EXPIRE_BYTES);
+    const status = stepper.appender.room(count, count * EXPIRE_BYTES);
     if (stepper.halted) return putRejectedEngineHalted(out, at, tag);
     if (status === STATUS.STORAGE_FULL) return putRejectedStorageFull(out, at, tag);
     if (status !== STATUS.OK) {
@@ -98,7 +98,7 @@ export class ExpirationTicks {
     const {stepper, slot, lsn} = this;
     const {db} = stepper;
     const offset = i * EXPIRE_BYTES;
-    const logged = stepper.append(RECORD_TYPE.INTERNAL_COMMAND, slot, this.payloads, offset, EXPIRE_BYTES);
+    const logged = stepper.appender.append(RECORD_TYPE.INTERNAL_COMMAND, slot, this.payloads, offset, EXPIRE_BYTES);
     if (logged !== STATUS.OK) throw new Error('assertion failed: room for the whole tick was promised');
     const decoded = db.decodeInternal(this.view, offset, EXPIRE_BYTES);
     if (decoded !== DECODE.NONE) throw new Error('assertion failed: an expire record decodes');

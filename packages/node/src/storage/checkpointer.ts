@@ -31,6 +31,8 @@ export interface CheckpointHost {
    * run, rejects when the engine halts.
    */
   whenDurable(lsn: bigint, action: () => void): Promise<void>;
+  /** The snapshot of this lsn has its name now. */
+  published(lsn: bigint): void;
   /** Milliseconds of a monotonic clock. */
   now(): number;
   sleep(ms: number): Promise<void>;
@@ -128,6 +130,7 @@ export class Checkpointer {
     const written = await writer.write(bytes => this.pace(started, bytes));
     await this.host.whenDurable(written.lsn, () => {
       writer.publish();
+      this.host.published(written.lsn);
       if (written.lsn > 0n) this.mark(written);
       this.prune();
     });

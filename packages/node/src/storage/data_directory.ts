@@ -9,8 +9,20 @@
 
 import {STARTUP_KIND} from '@allocdb/api';
 import {AllocDb, bigintOfU64, U64_MAX} from '@allocdb/core';
-import {type CommitMode, type DirectoryLock, type FileIo, isWalError, joinPath, Wal} from '@allocdb/wal';
-import {configIssues, coreDifferences, type DatabaseConfig} from '../config.ts';
+import {
+  type CommitMode,
+  type DirectoryLock,
+  type FileIo,
+  FRAME_HEADER_BYTES,
+  inspectWal,
+  isWalError,
+  joinPath,
+  parentPath,
+  RECORD_HEADER_BYTES,
+  readWal,
+  Wal,
+} from '@allocdb/wal';
+import {configIssues, coreDifferences, type DatabaseConfig, frameIssues} from '../config.ts';
 import type {RecoveryFacts} from '../engine/reads.ts';
 import {OpenError} from '../errors.ts';
 import {newHashSeed, readConfigFile, writeConfigFile} from './config_file.ts';
@@ -18,7 +30,8 @@ import {checkSound, Replayer} from './replay.ts';
 import {lsnOfSnapshotName, snapshotName} from './snapshot_format.ts';
 import {loadSnapshot} from './snapshot_loading.ts';
 
-const OWN_NAMES: readonly string[] = ['LOCK', 'CONFIG', 'CONFIG.tmp', 'wal', 'snapshots'];
+/** Names that a directory may hold before it is one: our own, and what a fresh file system has at its root. */
+const OWN_NAMES: readonly string[] = ['LOCK', 'CONFIG.tmp', 'wal', 'snapshots', 'lost+found'];
 
 /** How to open a directory. */
 export interface DirectoryOptions {
@@ -74,7 +87,7 @@ function openLocked(options: DirectoryOptions): Omit<DataDirectory, 'lock'> {
   if (config === undefined) {
     throw new OpenError('missing_config', `${dir} holds no database, and no configuration was given to create one`);
   }
-  const issues = configIssues(config);
+  const issues = [...configIssues(config), ...frameIssues(config, options.maxFrameBytes)];
   if (issues.length > 0) throw new OpenError('invalid_config', 'the configuration cannot be used:', issues);
   const snapshotDir = joinPath(dir, 'snapshots');
   const hashSeed = created?.hashSeed ?? newHashSeed(io);
@@ -97,6 +110,8 @@ function prepareNew(io: FileIo, dir: string, snapshotDir: string): void {
   if (foreign.length > 0) {
     throw new OpenError('not_empty', `${dir} holds no database and is not empty: ${foreign.slice(0, 3).join(', ')}`);
   }
+  // What will be acknowledged must not vanish with the name of the directory that holds it.
+  io.syncDir(parentPath(dir));
   io.makeDir(joinPath(dir, 'wal'));
   io.makeDir(snapshotDir);
   io.syncDir(dir);
@@ -116,24 +131,34 @@ function recover(
   }
   const {db, loaded, rejected} = loadNewest(io, snapshotDir, config, hashSeed);
   const snapshotLsn = loaded ?? 0n;
-  const wal = Wal.open({
+  const log = {
     io,
     dir: joinPath(dir, 'wal'),
+    maxFrameBytes: options.maxFrameBytes,
+    firstLsn: snapshotLsn === U64_MAX ? U64_MAX : snapshotLsn + 1n,
+    // A snapshot has its name only after the log is durable through its lsn; that holds for a rotten one too.
+    floor: rejected[0] ?? snapshotLsn,
+  };
+  // Until the state is known to be sound the log is only read: opening it for writing cuts a torn tail.
+  const found = inspectWal(log);
+  if (isNew && (loaded !== null || found.lastLsn !== null)) {
+    throw new OpenError('missing_config', `${dir} holds a log or snapshots, but its CONFIG is gone`);
+  }
+  const replayer = new Replayer(db);
+  if (snapshotLsn < U64_MAX) {
+    const isMarked = found.marker !== null && found.marker.lsn > snapshotLsn;
+    if (isMarked) replayer.expectMarkers(readWal(log, snapshotLsn + 1n));
+    replayer.replay(readWal(log, snapshotLsn + 1n));
+  }
+  checkSound(db);
+  const wal = Wal.open({
+    ...log,
     lock: false,
     commitMode: options.commitMode,
     segmentBytes: options.segmentBytes,
-    maxFrameBytes: options.maxFrameBytes,
-    firstLsn: snapshotLsn === U64_MAX ? U64_MAX : snapshotLsn + 1n,
-    floor: snapshotLsn,
+    maxRecordBytes: options.maxFrameBytes - FRAME_HEADER_BYTES - RECORD_HEADER_BYTES,
   });
   try {
-    if (isNew && (loaded !== null || wal.recovery.lastLsn !== null)) {
-      throw new OpenError('missing_config', `${dir} holds a log or snapshots, but its CONFIG is gone`);
-    }
-    const replayer = new Replayer(db);
-    if (rejected.length > 0) replayer.expectMarkers(wal.read(wal.firstLsn));
-    if (snapshotLsn < U64_MAX) replayer.replay(wal.read(snapshotLsn + 1n));
-    checkSound(db);
     tidySnapshots(io, snapshotDir, rejected);
     const replayedLast = replayer.records === 0 ? null : bigintOfU64(db.lastLsnLo, db.lastLsnHi);
     const recovery: RecoveryFacts = {

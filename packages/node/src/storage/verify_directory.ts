@@ -3,7 +3,7 @@
  * the state that log and oldest snapshot give, its invariants, and every digest on the way. Touches nothing but the lock,
  * and refuses beside a process that holds it.
  */
-import {AllocDb, bigintOfU64, checkInvariants, digestOf} from '@allocdb/core';
+import {AllocDb, bigintOfU64, checkInvariants, digestOf, U64_MAX} from '@allocdb/core';
 import {type FileIo, isWalError, joinPath, nodeFileIo, readWal, verifyWal} from '@allocdb/wal';
 import {isOpenError, OpenError} from '../errors.ts';
 import {type CreatedWith, readConfigFile} from './config_file.ts';
@@ -63,8 +63,21 @@ export function verifyDirectory(dir: string, io: FileIo = nodeFileIo): Directory
 function verifyLocked(io: FileIo, dir: string, created: CreatedWith): DirectoryReport {
   const problems: string[] = [];
   const snapshotDir = joinPath(dir, 'snapshots');
-  const walOptions = {dir: joinPath(dir, 'wal'), io};
-  const lsns = snapshotLsns(io, snapshotDir).reverse();
+  let lsns: bigint[] = [];
+  try {
+    lsns = snapshotLsns(io, snapshotDir).reverse();
+  } catch (error) {
+    problems.push(`snapshots: ${messageOf(error)}`);
+  }
+  const newest = lsns.at(-1) ?? 0n;
+  const walOptions = {
+    dir: joinPath(dir, 'wal'),
+    io,
+    maxFrameBytes: FRAME_BYTES_MAX,
+    // As opening has it: a snapshot stands for a log that reaches it.
+    floor: newest,
+    firstLsn: newest === U64_MAX ? U64_MAX : newest + 1n,
+  };
   const loaded = lsns.map(lsn => {
     const db = new AllocDb(created.config.core, created.hashSeed);
     const problem = loadSnapshot(io, joinPath(snapshotDir, snapshotName(lsn)), db);
@@ -90,7 +103,7 @@ function verifyLocked(io: FileIo, dir: string, created: CreatedWith): DirectoryR
   try {
     replayer.expectMarkers(readWal(walOptions));
     for (const {lsn, digest} of loaded) if (digest !== null) replayer.watch(lsn, actual => reached.set(lsn, actual));
-    if (base === null || base < 0xffff_ffff_ffff_ffffn) replayer.replay(readWal(walOptions, (base ?? 0n) + 1n));
+    if (base === null || base < U64_MAX) replayer.replay(readWal(walOptions, (base ?? 0n) + 1n));
     problems.push(...checkInvariants(db));
   } catch (error) {
     problems.push(messageOf(error));
@@ -103,7 +116,7 @@ function verifyLocked(io: FileIo, dir: string, created: CreatedWith): DirectoryR
     if (matchesReplay === false) problems.push(`${snapshotName(lsn)}: replay of the log gives another digest`);
   }
   return {
-    problems,
+    problems: [...new Set(problems)],
     lsn: db.isEmpty ? null : bigintOfU64(db.lastLsnLo, db.lastLsnHi),
     slot: db.hasSlot ? bigintOfU64(db.lastSlotLo, db.lastSlotHi) : null,
     digest: digestOf(db),
@@ -117,7 +130,11 @@ function verifyLocked(io: FileIo, dir: string, created: CreatedWith): DirectoryR
   };
 }
 
+/** Frames of any size that a log can have been written with. */
+const FRAME_BYTES_MAX: number = 1 << 30;
+
 function messageOf(error: unknown): string {
   if (isWalError(error) || isOpenError(error)) return error.message;
+  if (error instanceof Error && 'code' in error) return error.message;
   throw error;
 }

@@ -2,7 +2,7 @@
  * For tests and tools: a data directory that begins somewhere else than at lsn 1.
  */
 import {AllocDb, hiOf, loOf, U64_MAX} from '@allocdb/core';
-import {type FileIo, joinPath, nodeFileIo, Wal} from '@allocdb/wal';
+import {type FileIo, joinPath, nodeFileIo, parentPath, Wal} from '@allocdb/wal';
 import type {DatabaseConfig} from '../config.ts';
 import {OpenError} from '../errors.ts';
 import {newHashSeed, readConfigFile, writeConfigFile} from '../storage/config_file.ts';
@@ -27,7 +27,7 @@ export async function createDirectoryAt(
   io: FileIo = nodeFileIo,
   segmentBytes: number = 64 << 20,
 ): Promise<void> {
-  io.makeDir(dir);
+  if (io.makeDir(dir)) io.syncDir(parentPath(dir));
   const lock = io.lock(dir);
   try {
     if (readConfigFile(io, dir) !== null) throw new OpenError('not_empty', `${dir} holds a database already`);

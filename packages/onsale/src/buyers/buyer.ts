@@ -24,7 +24,7 @@ export interface Surroundings {
   /** Looks at seats and corrects the hall's picture. */
   look(seats: readonly number[]): void;
   /** Bookkeeping for progress and for the picture of the hall. */
-  granted(seats: readonly number[], slots: number): void;
+  granted(seats: readonly number[], slots: number, deadline: number): void;
   refused(seats: readonly number[]): void;
   sold(seats: readonly number[]): void;
   givenBack(seats: readonly number[], wasSold: boolean): void;
@@ -107,8 +107,12 @@ export class Buyer {
       ttl,
     };
     this.#operate(command, response => {
-      if (response.reservationId === null) this.#refused(seats);
-      else this.#granted(seats, idOfBigint(response.reservationId), ttl);
+      const {reservationId, deadlineSlot} = response;
+      if (reservationId === null) this.#refused(seats);
+      else {
+        this.#around.granted(seats, ttl, Number(deadlineSlot ?? 0n));
+        this.#granted(seats, idOfBigint(reservationId), ttl);
+      }
     });
   }
 
@@ -121,7 +125,6 @@ export class Buyer {
   #granted(seats: number[], lease: string, ttl: number): void {
     const {slotMs} = this.#around.settings;
     const holdMs = ttl * slotMs;
-    this.#around.granted(seats, ttl);
     if (this.#intent === 'walk_away') this.#around.later(holdMs, () => this.#around.lapsed(seats));
     if (this.#intent === 'walk_away' || this.#intent === 'invoice') {
       this.#around.leaves();

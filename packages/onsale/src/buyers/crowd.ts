@@ -34,8 +34,8 @@ export class Crowd implements Surroundings {
   buyersLeft: number = 0;
   heldSeats: number = 0;
   soldSeats: number = 0;
-  /** When the last ordinary hold that was granted should be over, on this process's clock; 0 before the first. */
-  lastHoldEndsMs: number = 0;
+  /** The latest deadline slot of an ordinary hold; 0 before the first. */
+  lastDeadline: number = 0;
 
   constructor(settings: SaleSettings, seats: readonly Seat[], client: number, clients: number, pipe: RequestPipe) {
     this.settings = settings;
@@ -128,11 +128,10 @@ export class Crowd implements Surroundings {
     }
   }
 
-  granted(seats: readonly number[], slots: number): void {
-    const endsMs = performance.now() + slots * this.settings.slotMs;
+  granted(seats: readonly number[], slots: number, deadline: number): void {
     this.heldSeats += seats.length;
-    this.#hall.taken(seats, endsMs);
-    if (slots === this.settings.holdSlots) this.lastHoldEndsMs = Math.max(this.lastHoldEndsMs, endsMs);
+    this.#hall.taken(seats, performance.now() + slots * this.settings.slotMs);
+    if (slots === this.settings.holdSlots) this.lastDeadline = Math.max(this.lastDeadline, deadline);
   }
 
   refused(seats: readonly number[]): void {

@@ -49,13 +49,11 @@ class Client {
   }
 
   #tellStatus(): void {
-    const {buyersLeft, heldSeats, soldSeats, lastHoldEndsMs} = this.#crowd;
+    const {buyersLeft, heldSeats, soldSeats, lastDeadline} = this.#crowd;
     const {unanswered, open, answers, life} = this.#pipe;
-    const endsUs = lastHoldEndsMs === 0 ? 0 : nowUs() + Math.round((lastHoldEndsMs - performance.now()) * 1000);
     // A look may still be under way when the last buyer has left.
     const left = buyersLeft === 0 && open > 0 ? 1 : buyersLeft;
-    const seats = {heldSeats, soldSeats, buyersLeft: left, lastHoldEndsUs: endsUs};
-    tell({type: 'status', life, unanswered, answers, ...seats});
+    tell({type: 'status', life, unanswered, answers, heldSeats, soldSeats, buyersLeft: left, lastDeadline});
   }
 }
 

@@ -20,6 +20,8 @@ import {
   type Hello,
   PROTOCOL_VERSION,
   REQUEST,
+  RequestRegisters,
+  readRequest,
   SPLIT,
 } from '@allocdb/api';
 import {AnswerBuffer, type SingleNodeEngine} from '@allocdb/node';
@@ -54,7 +56,11 @@ export interface ConnectionLimits {
   readonly drainMs: number;
 }
 
+/** In `ending` nothing more is taken in, but what was taken is still answered. */
 type State = 'hello' | 'open' | 'ending' | 'ended';
+
+const BATCH_HEADER_BYTES = 11;
+const BATCH_COUNT_OFFSET = 9;
 
 export class Connection {
   readonly #socket: Socket;
@@ -63,6 +69,8 @@ export class Connection {
   readonly #splitter: FrameSplitter;
   /** Frames that arrived behind the one that filled the answer bound. */
   #deferred: Uint8Array[] = [];
+  /** What arrived behind the deferred frames and ends the connection once they were answered. */
+  #onDeferredDone: (() => void) | null = null;
   #paused: boolean = false;
   #state: State = 'hello';
   #timer: NodeJS.Timeout | null = null;
@@ -109,8 +117,17 @@ export class Connection {
     if (this.#state === 'ending' || this.#state === 'ended') return;
     const status = this.#splitter.push(chunk);
     if (status === SPLIT.FRAME_TOO_LARGE) {
-      this.#fail(CONNECTION_ERROR.FRAME_TOO_LARGE, `a frame has at most ${this.#host.limits.maxFrameBytes} bytes`);
-    } else if (status === SPLIT.EMPTY_FRAME) this.#fail(CONNECTION_ERROR.EMPTY_FRAME, 'a frame has at least one byte');
+      const text = `a frame has at most ${this.#host.limits.maxFrameBytes} bytes`;
+      this.#behindDeferred(() => this.#fail(CONNECTION_ERROR.FRAME_TOO_LARGE, text));
+    } else if (status === SPLIT.EMPTY_FRAME) {
+      this.#behindDeferred(() => this.#fail(CONNECTION_ERROR.EMPTY_FRAME, 'a frame has at least one byte'));
+    }
+  }
+
+  /** Ends the connection, but only when the frames that wait for the answer bound were taken. */
+  #behindDeferred(end: () => void): void {
+    if (this.#paused) this.#onDeferredDone = end;
+    else end();
   }
 
   #onFrame(view: DataView, bytes: Uint8Array, offset: number, length: number): void {
@@ -162,7 +179,7 @@ export class Connection {
       this.#fail(CONNECTION_ERROR.MALFORMED_REQUEST, 'hello was said already');
       return;
     }
-    if (tag === REQUEST.SUBMIT_BATCH && length >= 11 && view.getUint16(offset + 9, true) > limits.maxBatch) {
+    if (tag === REQUEST.SUBMIT_BATCH && exceedsBatch(view, offset, length, limits.maxBatch)) {
       this.#fail(CONNECTION_ERROR.BATCH_TOO_LARGE, `a batch has at most ${limits.maxBatch} commands`);
       return;
     }
@@ -190,15 +207,22 @@ export class Connection {
     for (const frame of frames) {
       this.#onFrame(new DataView(frame.buffer, frame.byteOffset, frame.length), frame, 0, frame.length);
     }
-    if (!this.#paused) this.#socket.resume();
+    if (this.#paused) return;
+    this.#socket.resume();
+    this.#onDeferredDone?.();
   }
 
   #send(): void {
     const taken = this.#answers.take();
-    if (taken !== null && !this.#socket.destroyed) this.#socket.write(taken);
-    if (this.#socket.writableLength > 0) this.#watchReader();
+    if (taken !== null) this.#write(taken);
     if (this.#lastFrame !== null) this.#endWhenAnswered();
     else this.#resumeIfPossible();
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.#socket.destroyed || this.#socket.writableEnded) return;
+    this.#socket.write(bytes);
+    if (this.#socket.writableLength > 0) this.#watchReader();
   }
 
   /** Ends the connection when nothing of what was written has left for the allowed time. */
@@ -218,9 +242,11 @@ export class Connection {
   }
 
   #endSlowReader(): void {
-    this.#reason = CONNECTION_ERROR_NAMES[CONNECTION_ERROR.SLOW_CONSUMER];
+    this.#reason ??= CONNECTION_ERROR_NAMES[CONNECTION_ERROR.SLOW_CONSUMER];
     this.#state = 'ending';
     this.#splitter.stop();
+    this.#deferred = [];
+    this.#lastFrame ??= new Uint8Array(0);
     this.#writeFrame(encodeConnectionError({code: CONNECTION_ERROR.SLOW_CONSUMER, text: 'answers were not read'}));
     this.#socket.destroySoon();
     setTimeout(() => this.#socket.destroy(), this.#host.limits.drainMs).unref();
@@ -229,11 +255,14 @@ export class Connection {
   /** The peer sends no more: what it asked is answered, then the connection ends. */
   #onPeerEnd(): void {
     if (this.#state === 'hello' || this.#state === 'ended') this.#socket.end();
-    else if (this.#lastFrame === null) {
-      this.#state = 'ending';
-      this.#lastFrame = new Uint8Array(0);
-      this.#endWhenAnswered();
-    }
+    else this.#behindDeferred(() => this.#endQuietly());
+  }
+
+  #endQuietly(): void {
+    if (this.#lastFrame !== null) return;
+    this.#state = 'ending';
+    this.#lastFrame = new Uint8Array(0);
+    this.#endWhenAnswered();
   }
 
   #fail(code: number, text: string): void {
@@ -250,18 +279,20 @@ export class Connection {
   /** Once no answer waits any more: the last frame, half-close, and a bounded time of draining. */
   #endWhenAnswered(): void {
     const last = this.#lastFrame;
-    if (last === null || this.#answers.pendingBytes > 0 || this.#timer !== null) return;
+    if (last === null || this.#answers.pendingBytes > 0 || this.#socket.writableEnded) return;
     if (last.length > 0) this.#writeFrame(last);
-    this.#socket.end();
+    // Draining begins when everything has left: until then a peer has the time that slow readers have.
+    this.#socket.end(() => {
+      if (this.#state === 'ending') this.#timer ??= setTimeout(() => this.destroy(), this.#host.limits.drainMs);
+    });
     this.#socket.resume();
-    this.#timer = setTimeout(() => this.#socket.destroy(), this.#host.limits.drainMs);
   }
 
   #writeFrame(frame: Uint8Array): void {
     const bytes = new Uint8Array(4 + frame.length);
     new DataView(bytes.buffer).setUint32(0, frame.length, true);
     bytes.set(frame, 4);
-    if (!this.#socket.destroyed) this.#socket.write(bytes);
+    this.#write(bytes);
   }
 
   #clearTimer(): void {
@@ -277,4 +308,10 @@ export class Connection {
     this.#socket.destroy();
     this.#host.onEnd(this, this.#reason ?? reason);
   }
+}
+
+/** True for a batch of more commands than allowed; one that cannot be decoded is another error. */
+function exceedsBatch(view: DataView, offset: number, length: number, maxBatch: number): boolean {
+  if (length < BATCH_HEADER_BYTES || view.getUint16(offset + BATCH_COUNT_OFFSET, true) <= maxBatch) return false;
+  return readRequest(view, offset, length, new RequestRegisters()) === CODEC.NONE;
 }

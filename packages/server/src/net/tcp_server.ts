@@ -5,6 +5,9 @@ import {createServer, type Server, type Socket} from 'node:net';
 import {CONNECTION_ERROR} from '@allocdb/api';
 import {Connection, type ConnectionHost} from './connection.ts';
 
+/** A peer that is gone without a word would hold its place among the connections for ever. */
+const KEEP_ALIVE = {keepAlive: true, keepAliveInitialDelay: 60_000} as const;
+
 /** Where a server listens. */
 export interface ListenAddress {
   readonly host: string;
@@ -26,7 +29,7 @@ export class TcpServer {
 
   constructor(host: TcpServerHost) {
     this.#host = host;
-    this.#server = createServer({allowHalfOpen: true, noDelay: true}, socket => this.#accept(socket));
+    this.#server = createServer({allowHalfOpen: true, noDelay: true, ...KEEP_ALIVE}, socket => this.#accept(socket));
   }
 
   get connectionCount(): number {

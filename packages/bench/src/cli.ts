@@ -1,0 +1,146 @@
+/**
+ * The command line of `allocdb-bench`: what may be said, and what is wrong with what was said. A mistake is named in one
+ * line and is never guessed around.
+ */
+import {tmpdir} from 'node:os';
+import {parseArgs} from 'node:util';
+import type {LoadShape, Scenario} from './scenario.ts';
+import {SCENARIOS} from './scenarios/all.ts';
+
+/** What the command line asks for. */
+export interface CommandLine {
+  readonly help: boolean;
+  readonly scenarios: readonly Scenario[];
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  readonly repeat: number;
+  /** Directory below which data is put. */
+  readonly dir: string;
+  readonly shapes: readonly LoadShape[];
+  readonly resources: readonly number[];
+  /** Directory for CPU profiles of servers; null for none. */
+  readonly profileDir: string | null;
+  /** File for the JSON report; null for none. */
+  readonly json: string | null;
+}
+
+/** A mistake on the command line. */
+export class UsageError extends Error {}
+
+const DEFAULT = {
+  seconds: '5',
+  'warm-up': '2',
+  repeat: '3',
+  load: '1x1,1x64,1x1024,16x64,16x512',
+  resources: '10000,100000,1000000',
+};
+
+export function helpText(): string {
+  const width = Math.max(...SCENARIOS.map(({name}) => name.length));
+  return [
+    'usage: allocdb-bench [options]',
+    '',
+    'scenarios, all of them where none is named:',
+    ...SCENARIOS.map(({name, about}) => `  ${name.padEnd(width)}  ${about}`),
+    '',
+    'options:',
+    '  --scenario NAME    run this one; may be given several times',
+    `  --seconds N        measured seconds of a run (${DEFAULT.seconds})`,
+    `  --warm-up N        seconds before each run that do not count (${DEFAULT['warm-up']})`,
+    `  --repeat N         runs of each figure; median, smallest and largest are shown (${DEFAULT.repeat})`,
+    `  --dir DIR          where data is put and removed again (the system's temporary directory)`,
+    `  --load LIST        tcp: connections x commands outstanding on each (${DEFAULT.load})`,
+    `  --resources LIST   core: table sizes (${DEFAULT.resources})`,
+    '  --json FILE        write everything, all runs included, to this file',
+    '  --profile DIR      leave CPU profiles of the measured servers in this directory',
+    '  --help             show this',
+    '',
+    'exit codes: 0 well, 1 a count is wrong or a scenario failed, 64 usage',
+  ].join('\n');
+}
+
+function numberOf(option: string, text: string, least: number): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < least) {
+    throw new UsageError(`--${option} must be a number from ${least} on, got ${JSON.stringify(text)}`);
+  }
+  return value;
+}
+
+function wholeOf(option: string, text: string, least: number): number {
+  const value = numberOf(option, text, least);
+  if (!Number.isInteger(value)) throw new UsageError(`--${option} must be a whole number, got ${JSON.stringify(text)}`);
+  return value;
+}
+
+function shapeOf(text: string): LoadShape {
+  const match = /^(\d+)x(\d+)$/.exec(text.trim());
+  const [connections, outstanding] = [Number(match?.[1]), Number(match?.[2])];
+  if (!(connections >= 1 && outstanding >= 1)) {
+    throw new UsageError(`--load must be like 1x64,16x512, got ${JSON.stringify(text)}`);
+  }
+  return {connections, outstanding};
+}
+
+function scenariosOf(names: readonly string[]): readonly Scenario[] {
+  if (names.length === 0) return SCENARIOS;
+  return names.map(name => {
+    const found = SCENARIOS.find(scenario => scenario.name === name);
+    if (found !== undefined) return found;
+    throw new UsageError(`--scenario is one of ${SCENARIOS.map(each => each.name).join(', ')}, got ${name}`);
+  });
+}
+
+/** Reads the arguments. Throws UsageError naming the option that is wrong. */
+export function parseCommandLine(args: readonly string[]): CommandLine {
+  const values = valuesOf(args);
+  return {
+    help: values.help ?? false,
+    scenarios: scenariosOf(values.scenario ?? []),
+    seconds: numberOf('seconds', values.seconds ?? DEFAULT.seconds, 0.05),
+    warmUpSeconds: numberOf('warm-up', values['warm-up'] ?? DEFAULT['warm-up'], 0),
+    repeat: wholeOf('repeat', values.repeat ?? DEFAULT.repeat, 1),
+    dir: values.dir ?? tmpdir(),
+    shapes: (values.load ?? DEFAULT.load).split(',').map(shapeOf),
+    resources: (values.resources ?? DEFAULT.resources).split(',').map(text => wholeOf('resources', text, 2000)),
+    profileDir: values.profile ?? null,
+    json: values.json ?? null,
+  };
+}
+
+interface Values {
+  help?: boolean;
+  scenario?: string[];
+  seconds?: string;
+  'warm-up'?: string;
+  repeat?: string;
+  dir?: string;
+  load?: string;
+  resources?: string;
+  profile?: string;
+  json?: string;
+}
+
+function valuesOf(args: readonly string[]): Values {
+  const text = {type: 'string'} as const;
+  try {
+    return parseArgs({
+      // pnpm hands on the -- that separates its arguments from ours.
+      args: args[0] === '--' ? args.slice(1) : [...args],
+      options: {
+        help: {type: 'boolean', short: 'h'},
+        scenario: {type: 'string', multiple: true},
+        seconds: text,
+        'warm-up': text,
+        repeat: text,
+        dir: text,
+        load: text,
+        resources: text,
+        profile: text,
+        json: text,
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * When the server is killed, and how it is proven that the moment was the right one. Each kill waits for its seeded time,
+ * then for its condition; afterwards the clients' count, the server's own words or the log on disk must bear it out. A
+ * kill that hit the wrong moment does not count and is repeated.
+ */
+import type {Condition} from '../arguments.ts';
+import {Random} from '../random.ts';
+import type {SaleSettings} from '../settings.ts';
+import type {Totals} from './client_processes.ts';
+import type {Watched} from './watcher.ts';
+
+/** A kill that is still to come. */
+export interface PlannedKill {
+  readonly condition: Condition;
+  /** Not before this many ms after the opening. */
+  readonly fromMs: number;
+  /** How long the condition must have held. */
+  readonly delayMs: number;
+}
+
+/** What is known at a moment of the sale. */
+export interface Moment {
+  readonly sinceOpeningMs: number;
+  readonly totals: Totals;
+  /** The lsn of the checkpoint that is being written, or null. */
+  readonly checkpoint: string | null;
+  /** Null until the server answered a question for it in this life. */
+  readonly watched: Watched | null;
+}
+
+/** What was found after a kill. */
+export interface Aftermath {
+  /** Requests that the clients had sent and were not answered. */
+  readonly unanswered: number;
+  /** The checkpoint that the server had begun and not finished, or null; and unfinished snapshots on disk. */
+  readonly checkpoint: string | null;
+  readonly unfinishedSnapshots: readonly string[];
+  /** Holds that the log shows open although their deadline slot had come, and that slot. */
+  readonly dueHolds: number;
+  readonly slot: number;
+}
+
+/** A kill that happened. */
+export interface Kill {
+  readonly condition: Condition;
+  readonly atMs: number;
+  readonly lastLsn: number;
+  readonly logDigest: string;
+  readonly aftermath: Aftermath;
+  /** Why it counts, or null when its condition was not met after all. */
+  readonly proof: string | null;
+}
+
+const UNANSWERED_MARGIN = 1.25;
+
+/** The kills of this seed, in the order of their times. */
+export function planKills(conditions: readonly Condition[], settings: SaleSettings): PlannedKill[] {
+  const random = new Random(settings.seed, 'kills');
+  const [, secondRush = 0] = settings.rushesMs;
+  // Every number is drawn whatever was asked for, so that leaving one kill out does not move the others.
+  const all: PlannedKill[] = [
+    {condition: 'unanswered', fromMs: random.chance(0.5) ? 0 : secondRush, delayMs: random.between(0, 40)},
+    {condition: 'checkpoint', fromMs: random.between(4200, 5800), delayMs: random.between(20, 400)},
+    {condition: 'expirations', fromMs: random.between(7800, 9000), delayMs: 0},
+  ];
+  return all.filter(({condition}) => conditions.includes(condition));
+}
+
+/** True when the condition of this kill holds now, as far as can be seen. */
+export function isMet(planned: PlannedKill, moment: Moment, unansweredLeast: number): boolean {
+  switch (planned.condition) {
+    case 'unanswered':
+      return moment.totals.unanswered >= UNANSWERED_MARGIN * unansweredLeast;
+    case 'checkpoint':
+      return moment.checkpoint !== null;
+    case 'expirations':
+      return (moment.watched?.backlog ?? 0) > 0;
+  }
+}
+
+/** In words, why a kill met its condition; null when it did not. */
+export function proofOf(condition: Condition, aftermath: Aftermath, unansweredLeast: number): string | null {
+  const {unanswered, checkpoint, unfinishedSnapshots, dueHolds, slot} = aftermath;
+  switch (condition) {
+    case 'unanswered':
+      return unanswered >= unansweredLeast ? `${unanswered} requests were unanswered` : null;
+    case 'checkpoint': {
+      if (checkpoint === null || unfinishedSnapshots.length === 0) return null;
+      return `the checkpoint of lsn ${checkpoint} was begun and not finished; ${unfinishedSnapshots[0]} was left behind`;
+    }
+    case 'expirations':
+      return dueHolds > 0 ? `${dueHolds} holds were past their deadline at slot ${slot} and not yet ended` : null;
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * The sale from the opening of the doors until the last buyer has left: watches, kills the server when a planned moment
+ * has come, starts it again, and tells how it goes. It decides nothing about seats and judges nothing.
+ */
+import {readdirSync} from 'node:fs';
+import {join} from 'node:path';
+import {setTimeout as delay} from 'node:timers/promises';
+import {Findings} from '../audit/findings.ts';
+import {History, type Rules} from '../audit/history.ts';
+import {LogSource} from '../audit/log_source.ts';
+import {nowUs} from '../ledger.ts';
+import type {SaleSettings} from '../settings.ts';
+import type {ClientProcesses} from './client_processes.ts';
+import {isMet, type Kill, type Moment, type PlannedKill, proofOf} from './kills.ts';
+import type {Progress} from './progress.ts';
+import {type Recovery, type ServerOptions, ServerProcess} from './server_process.ts';
+import {Watcher, type Watched} from './watcher.ts';
+
+export interface SaleOptions {
+  readonly settings: SaleSettings;
+  readonly rules: Rules;
+  readonly server: ServerOptions;
+  readonly unansweredLeast: number;
+  readonly kills: readonly PlannedKill[];
+}
+
+/** What the sale was, apart from who bought what. */
+export interface SaleFacts {
+  readonly durationMs: number;
+  readonly kills: readonly Kill[];
+  /** By kill: how the server came back. */
+  readonly recoveries: readonly Recovery[];
+  readonly checkpointsFinished: number;
+  /** Null when the sale went as planned. */
+  readonly failure: string | null;
+}
+
+const LOOP_MS = 2;
+const OPENING_MS = 150;
+/** After a start, before the next kill: the clients are to be heard of again first. */
+const SETTLE_MS = 300;
+const AGAIN_MS = 250;
+const KILLS_MAX = 10;
+const SALE_MAX_MS = 120_000;
+
+export class Sale {
+  readonly #options: SaleOptions;
+  readonly #clients: ClientProcesses;
+  readonly #progress: Progress;
+  readonly #log: LogSource;
+  readonly #history: History;
+  readonly #kills: Kill[] = [];
+  readonly #recoveries: Recovery[] = [];
+  #planned: PlannedKill[];
+  #server: ServerProcess;
+  #watcher: Watcher | null = null;
+  #watched: Watched | null = null;
+  #life: number = 0;
+  #openedUs: number = 0;
+  #settledMs: number = 0;
+  #metSinceMs: number | null = null;
+  #killSent: boolean = false;
+  #checkpointsFinished: number = 0;
+  #failure: string | null = null;
+
+  constructor(options: SaleOptions, server: ServerProcess, clients: ClientProcesses, progress: Progress) {
+    this.#options = options;
+    this.#server = server;
+    this.#clients = clients;
+    this.#progress = progress;
+    this.#planned = [...options.kills];
+    this.#log = new LogSource(join(options.server.dataDir, 'wal'));
+    this.#history = new History(options.rules, new Findings());
+  }
+
+  get server(): ServerProcess {
+    return this.#server;
+  }
+
+  /** Ends the sale with this reason. */
+  fail(reason: string): void {
+    this.#failure ??= reason;
+  }
+
+  /** Opens the doors; resolves when all buyers have left and every ordinary hold is over. */
+  async run(): Promise<SaleFacts> {
+    await this.#welcome();
+    this.#openedUs = nowUs() + OPENING_MS * 1000;
+    this.#clients.tell({type: 'doors', atUs: this.#openedUs});
+    let durationMs = 0;
+    while (this.#failure === null) {
+      const sinceOpeningMs = (nowUs() - this.#openedUs) / 1000;
+      this.#progress.turn(sinceOpeningMs, this.#clients.totals);
+      await this.#turn(sinceOpeningMs);
+      if (this.#server.hasEnded && !this.#killSent) this.fail('the server ended by itself');
+      const {buyersLeft, lastDeadline} = this.#clients.totals;
+      if (buyersLeft === 0 && durationMs === 0) durationMs = sinceOpeningMs;
+      if (buyersLeft === 0 && this.#isQuiet(lastDeadline)) break;
+      if (sinceOpeningMs > SALE_MAX_MS) this.fail(`the sale did not end within ${SALE_MAX_MS / 1000} s`);
+      await delay(LOOP_MS);
+    }
+    if (this.#failure === null && this.#planned.length > 0) {
+      const names = this.#planned.map(({condition}) => condition).join(', ');
+      this.fail(`the sale ended before its moment for a kill had come: ${names}`);
+    }
+    await this.#watcher?.close();
+    return {
+      durationMs,
+      kills: this.#kills,
+      recoveries: this.#recoveries,
+      checkpointsFinished: this.#checkpointsFinished + this.#server.checkpointsFinished,
+      failure: this.#failure,
+    };
+  }
+
+  /** A server is there: clients and watcher go to it. */
+  async #welcome(): Promise<void> {
+    this.#clients.tell({type: 'server', port: this.#server.port, life: this.#life});
+    this.#watched = null;
+    this.#watcher = await Watcher.open(this.#server.port);
+    this.#watcher.listen(watched => this.#onMetrics(watched));
+    this.#settledMs = performance.now() + SETTLE_MS;
+  }
+
+  /** No ordinary hold is open any more: the server's time is past the last deadline, and nothing waits to be ended. */
+  #isQuiet(lastDeadline: number): boolean {
+    this.#watcher?.ask();
+    return this.#watched !== null && this.#watched.slot > lastDeadline + 1 && this.#watched.backlog === 0;
+  }
+
+  async #turn(sinceOpeningMs: number): Promise<void> {
+    const [planned] = this.#planned;
+    const unready = planned === undefined || sinceOpeningMs < planned.fromMs || !this.#clients.allConnected(this.#life);
+    if (unready || (this.#life > 0 && performance.now() < this.#settledMs)) return;
+    if (planned.condition === 'expirations') this.#watcher?.ask();
+    if (!isMet(planned, this.#moment(sinceOpeningMs), this.#options.unansweredLeast)) {
+      this.#metSinceMs = null;
+      return;
+    }
+    this.#metSinceMs ??= sinceOpeningMs;
+    if (sinceOpeningMs - this.#metSinceMs >= planned.delayMs) await this.#kill(planned);
+  }
+
+  /** The moment of expirations may be over within a millisecond, so it is acted on where it is heard of. */
+  #onMetrics(watched: Watched): void {
+    this.#watched = watched;
+    const [planned] = this.#planned;
+    const sinceOpeningMs = (nowUs() - this.#openedUs) / 1000;
+    if (planned?.condition !== 'expirations' || sinceOpeningMs < planned.fromMs) return;
+    if (watched.backlog === 0 || performance.now() < this.#settledMs || !this.#clients.allConnected(this.#life)) return;
+    this.#killSent = true;
+    this.#server.kill();
+  }
+
+  #moment(sinceOpeningMs: number): Moment {
+    const {checkpoint} = this.#server;
+    return {sinceOpeningMs, totals: this.#clients.totals, checkpoint, watched: this.#watched};
+  }
+
+  async #kill(planned: PlannedKill): Promise<void> {
+    const killedAtMs = (nowUs() - this.#openedUs) / 1000;
+    const slotBefore = this.#watched?.slot ?? 0;
+    this.#killSent = true;
+    this.#server.kill();
+    const exit = await this.#server.exited;
+    if (exit.signal !== 'SIGKILL') {
+      this.fail(`the server ended by itself (${exit.signal ?? exit.code})`);
+      return;
+    }
+    const unanswered = await this.#clients.lost(this.#life);
+    await this.#watcher?.close();
+    for (const record of this.#log.read()) this.#history.apply(record);
+    const slot = Math.max(slotBefore, this.#history.lastSlot);
+    const snapshots = readdirSync(join(this.#options.server.dataDir, 'snapshots'));
+    const aftermath = {
+      unanswered,
+      checkpoint: this.#server.checkpoint,
+      unfinishedSnapshots: snapshots.filter(name => name.endsWith('.tmp')),
+      dueHolds: this.#history.dueCount(slot),
+      slot,
+    };
+    const {condition} = planned;
+    const proof = proofOf(condition, aftermath, this.#options.unansweredLeast);
+    const {lastLsn} = this.#log;
+    this.#kills.push({condition, atMs: killedAtMs, lastLsn, logDigest: this.#log.digest(), aftermath, proof});
+    this.#progress.killed(this.#kills.length, condition, aftermath, proof);
+    this.#planned.shift();
+    if (proof === null) this.#planned.unshift({...planned, fromMs: killedAtMs + AGAIN_MS});
+    if (this.#kills.length >= KILLS_MAX) this.fail(`after ${KILLS_MAX} kills some moments were still not met`);
+    await this.#restart();
+  }
+
+  async #restart(): Promise<void> {
+    this.#checkpointsFinished += this.#server.checkpointsFinished;
+    this.#server = await ServerProcess.start(this.#options.server);
+    this.#life++;
+    this.#killSent = false;
+    this.#metSinceMs = null;
+    this.#recoveries.push(this.#server.recovery);
+    this.#progress.recovered(this.#server.recovery);
+    await this.#welcome();
+  }
+}
