@@ -1,7 +1,8 @@
 import {describe, expect, test} from 'vitest';
-import {type Command, DECODE, encodeClientRequest, Outcome} from '../src/index.ts';
+import {type Command, DECODE, encodeClientRequest, Outcome, WIRE_BUNDLE_MEMBERS_MAX} from '../src/index.ts';
 import {CONFIG, Machine} from './machine.ts';
 import {runTable} from './run_table.ts';
+import {loadInto, takeSnapshot} from './snapshots.ts';
 
 const LAST = 2n ** 64n - 1n;
 
@@ -119,6 +120,53 @@ describe('tables that were full', () => {
       machine.expectSound();
     }
     expect(machine.replayed().digest()).toBe(machine.digest());
+  });
+});
+
+test('a bundle may have as many members as the wire can count', () => {
+  const members = WIRE_BUNDLE_MEMBERS_MAX;
+  const machine = new Machine({...CONFIG, maxResources: members, maxBundleSize: members, maxOperations: 70_000});
+  const submit = (operationId: number, command: Command) =>
+    machine.submit(1n, {operationId: BigInt(operationId), clientId: 0n, command});
+  for (let id = 0; id < members; id++) submit(id, create(id));
+  const resourceIds = Array.from({length: members}, (_, i) => BigInt((i * 7) % members));
+  const bundle = {kind: 'reserve_bundle', holderId: 1n, ttlSlots: 5n} as const;
+  expect(submit(66_000, {...bundle, resourceIds: resourceIds.with(-1, resourceIds[0])}).code).toBe('resource_busy');
+  const {reservationId} = submit(66_001, {...bundle, resourceIds});
+  const lease = machine.lease(reservationId ?? 0n, 1n);
+  expect(lease).toMatchObject({state: 'reserved', members: resourceIds});
+  machine.expectSound();
+  const snapshot = takeSnapshot(machine.db);
+  const copy = new Machine(machine.config);
+  expect(loadInto(copy.db, snapshot)).toEqual({problem: null, digest: snapshot.digest});
+  expect(copy.lease(reservationId ?? 0n, 1n)).toEqual(lease);
+  expect(submit(66_002, {kind: 'release', reservationId: reservationId ?? 0n, holderId: 1n}).code).toBe('ok');
+  machine.expectSound();
+});
+
+describe('what is retired', () => {
+  test('is removed for good in steps of two rows a command', () => {
+    const machine = new Machine({...CONFIG, maxReservations: 6, maxExpirationBucketLen: 6});
+    let operationId = 0n;
+    const submit = (slot: bigint, command: Command) =>
+      machine.submit(slot, {operationId: ++operationId, clientId: 0n, command});
+    for (let id = 0; id < 6; id++) {
+      submit(0n, create(id));
+      submit(0n, {kind: 'reserve', resourceId: BigInt(id), holderId: 1n, ttlSlots: 10n});
+      submit(0n, {kind: 'release', reservationId: machine.idOfLsn(machine.lastLsn), holderId: 1n});
+    }
+    const {reservations, retireQueue, operations} = machine.db;
+    expect([retireQueue.unswept, reservations.stored, operations.index.count]).toEqual([0, 6, 18]);
+    const left = [1, 2, 3, 4].map(() => {
+      submit(20n, create(0));
+      expect([machine.db.reservationsUsed, operations.index.count - operations.used]).toEqual([
+        0,
+        18 - 2 * operations.used,
+      ]);
+      return retireQueue.unswept;
+    });
+    expect(left).toEqual([4, 2, 0, 0]);
+    expect(reservations.stored).toBe(0);
   });
 });
 

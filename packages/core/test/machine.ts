@@ -107,7 +107,8 @@ export class Machine {
   submit(requestSlot: bigint, request: ClientRequest): Answer {
     const {db, outcome} = this;
     const bytes = encodeClientRequest(request);
-    expect(db.decodeClient(new DataView(bytes.buffer), 0, bytes.length)).toBe(DECODE.NONE);
+    const status = db.decodeClient(new DataView(bytes.buffer), 0, bytes.length);
+    if (status !== DECODE.NONE) throw new Error(`what was encoded decodes, not ${status}`);
     const slot = requestSlot > this.lastSlot ? requestSlot : this.lastSlot;
     if (db.findRetry(loOf(slot), hiOf(slot), outcome)) return this.answer();
     if (overflowOf(db, loOf(slot), hiOf(slot), this.overflow)) return this.refusal();

@@ -50,7 +50,7 @@ const cuts: fc.Arbitrary<Cut> = fc.record({
 });
 
 describe('a snapshot that is read while commands are applied', () => {
-  test('holds the state of its beginning, and a database loaded from it goes on alike', () => {
+  test('holds the state of its beginning, and a database loaded from it goes on alike', {timeout: 300_000}, () => {
     fc.assert(
       fc.property(configs, cuts, (config, {before, after, pace, extra}) => {
         const machine = new Machine(config);
@@ -131,5 +131,11 @@ describe('a snapshot', () => {
     expect(() => new SnapshotReader(machine.db)).toThrow('no other snapshot is being read');
     reader.end();
     expect(() => new SnapshotReader(machine.db).end()).not.toThrow();
+  });
+
+  test('must be given room for its largest record, or a section would seem to be at its end', () => {
+    const reader = new SnapshotReader(new Machine().db);
+    const room = new Int32Array(reader.recordWordsMax - 1);
+    expect(() => reader.read(SECTIONS[0], room)).toThrow('there is room for the largest record');
   });
 });

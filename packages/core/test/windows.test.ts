@@ -1,4 +1,6 @@
-import {describe, test} from 'vitest';
+import {describe, expect, test} from 'vitest';
+import {type ClientRequest, OPERATION} from '../src/index.ts';
+import {Machine} from './machine.ts';
 import {runTable} from './run_table.ts';
 
 describe('an operation', () => {
@@ -97,6 +99,17 @@ describe('an operation', () => {
   });
 });
 
+test('a repeat is the same command only if all lanes of its fingerprint are', () => {
+  for (let lane = 0; lane < 4; lane++) {
+    const machine = new Machine();
+    const request: ClientRequest = {operationId: 1n, clientId: 1n, command: {kind: 'create_resource', resourceId: 1n}};
+    machine.submit(5n, request);
+    expect(machine.submit(5n, request)).toMatchObject({code: 'ok', retry: true});
+    machine.db.operations.words[OPERATION.FINGERPRINT + lane] ^= 1;
+    expect(machine.submit(5n, request)).toMatchObject({code: 'operation_conflict', retry: true});
+  }
+});
+
 describe('a reservation that is over', () => {
   test('is readable through the last slot of its window, then retired for good', () => {
     runTable(
@@ -104,6 +117,7 @@ describe('a reservation that is over', () => {
           5  1  create r1            ok
           5  2  reserve A r1 h1 10   ok@15
           5  -  lease #9             not_found
+          5  -  lease #0             not_found              -- no watermark yet
           6  3  release A h1         ok
           9  -  lease A              released/h1/e2/r1/until9
          10  -  lease A              retired                -- for this reader, before the machine gets there
@@ -115,6 +129,7 @@ describe('a reservation that is over', () => {
          10  8  reclaim A            reservation_retired
          10  -  lease #1             retired                -- never granted, yet below the watermark
          10  9  confirm #1 h1        reservation_retired
+         10  -  lease #0             retired
          10  -  lease ~2             not_found              -- of another shard
          10 10  confirm ~2 h1        reservation_not_found
          10  -  lease #3             not_found
@@ -146,6 +161,31 @@ describe('a reservation that is over', () => {
           7  -  lease A              retired
           7  5  reserve B r1 h1 5    ok@12`,
       {maxReservations: 1, maxExpirationBucketLen: 1, reservationHistoryWindowSlots: 0n},
+    );
+  });
+});
+
+describe('what is retired and not removed yet', () => {
+  test('is gone for commands and for readers of any slot', () => {
+    // Four end together; the first command of slot 10 retires all of them and removes two.
+    runTable(
+      `slot op  command              answer
+          5  1  create r1            ok
+          5  2  create r2            ok
+          5  3  create r3            ok
+          5  4  create r4            ok
+          5  5  reserve A r1 h1 10   ok@15
+          5  6  reserve B r2 h1 10   ok@15
+          5  7  reserve C r3 h1 10   ok@15
+          5  8  reserve D r4 h1 10   ok@15
+          6  9  release A h1         ok
+          6 10  release B h1         ok
+          6 11  release C h1         ok
+          6 12  release D h1         ok
+          9  -  used                 4/12
+         10  -  expire C 15          reservation_not_found
+          0  -  lease D              retired
+         10  -  used                 0/12`,
     );
   });
 });

@@ -230,6 +230,14 @@ describe('a batch over several frames', () => {
     ]);
   });
 
+  test('what was durable of an earlier batch says nothing of the next one', () => {
+    const {disk, engine} = small();
+    expect(tally(engine.handleApiRequest(batch(3000, 1n)))).toEqual([['committed', 3000]]);
+    failFrame(disk, 1);
+    const lost = tally(engine.handleApiRequest(batch(10, 1n)));
+    expect(lost).toEqual([['storage_failure', 10]]);
+  });
+
   test.each([1, 2, 3, 4])('pipelined behind other answers, frame %i fails: the stream stays in step', async frame => {
     const {disk, engine} = small();
     const caller = new Caller(engine);

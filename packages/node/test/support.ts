@@ -97,9 +97,8 @@ export function tick(slot: bigint): ApiRequest {
 
 /** What a response says, in short: the result of a command, the code of a failure, or the type. */
 export function said(response: ApiResponse | undefined): string {
-  switch (response?.type) {
-    case undefined:
-      return 'nothing';
+  if (response === undefined) return 'nothing';
+  switch (response.type) {
     case 'submit_committed':
       return `${response.resultCode}@${response.appliedLsn}${response.fromRetryCache ? ' again' : ''}`;
     case 'submit_rejected':

@@ -14,7 +14,8 @@ export interface DemoOptions {
   readonly seed: number;
   readonly buyers: number;
   readonly clients: number;
-  readonly kills: readonly Condition[];
+  /** Null for all that the number of buyers and seats allows. */
+  readonly kills: readonly Condition[] | null;
   /** Requests that must be unanswered at the kill of that name. */
   readonly unanswered: number;
   readonly keep: boolean;
@@ -33,7 +34,8 @@ An on-sale: seats of a hall, thousands of buyers, a server that is killed three 
   --seed N          seed of buyers and kill moments (default 1)
   --buyers N        buyers who come (default 50000)
   --clients N       client processes that act for them, 1 to 16 (default 4)
-  --kills LIST      when to kill the server: of unanswered, checkpoint, expirations (default all three), or none
+  --kills LIST      when to kill the server: of unanswered, checkpoint, expirations, or none (default all three, as far
+                    as there are buyers and seats enough for them to come about)
   --unanswered N    requests that must be unanswered at the first of these (default 500)
   --keep            keep data directory, ledgers and server log, and say where they are
   --help            this text
@@ -69,16 +71,34 @@ export function parseArguments(args: readonly string[]): DemoOptions | null {
     keep: values.keep === true,
   };
   if (values.seats === '') throw new UsageError('--seats needs the name of a file');
-  const needed = BUYERS_PER_UNANSWERED * options.unanswered;
-  if (options.kills.includes('unanswered') && options.buyers < needed) {
-    const wanted = `${options.unanswered} unanswered requests at a kill need at least ${needed} buyers`;
-    throw new UsageError(`${wanted}: use more --buyers, or fewer --unanswered`);
-  }
   return options;
 }
 
 /** A rush brings a fifth of the buyers, and only a part of them has a request on its way at any moment. */
 const BUYERS_PER_UNANSWERED = 10;
+/** Fewer do not fill enough log for a checkpoint within the sale. */
+const CHECKPOINT_BUYERS = 5000;
+/** With fewer seats or buyers hardly two holds fall due together, and none waits to be ended. */
+const EXPIRATION_SEATS = 2000;
+const EXPIRATION_BUYERS = 5000;
+
+/** The kills to be made. Throws UsageError for one that was asked for and cannot come about. */
+export function feasibleKills(options: DemoOptions, seats: number): Condition[] {
+  const missing = (condition: Condition): string | null => {
+    const lacks = (what: string, have: number, least: number): string | null =>
+      have < least ? `a kill "${condition}" needs at least ${least} ${what}, here are ${have}` : null;
+    const {buyers, unanswered} = options;
+    if (condition === 'unanswered') return lacks('buyers', buyers, BUYERS_PER_UNANSWERED * unanswered);
+    if (condition === 'checkpoint') return lacks('buyers', buyers, CHECKPOINT_BUYERS);
+    return lacks('buyers', buyers, EXPIRATION_BUYERS) ?? lacks('seats', seats, EXPIRATION_SEATS);
+  };
+  if (options.kills === null) return CONDITIONS.filter(condition => missing(condition) === null);
+  for (const condition of options.kills) {
+    const why = missing(condition);
+    if (why !== null) throw new UsageError(why);
+  }
+  return [...options.kills];
+}
 
 function read(args: readonly string[]) {
   // npm hands over a leading "--" that pnpm does not swallow.
@@ -104,8 +124,8 @@ function read(args: readonly string[]) {
   }
 }
 
-function conditionsOf(text: string | undefined): Condition[] {
-  if (text === undefined) return [...CONDITIONS];
+function conditionsOf(text: string | undefined): Condition[] | null {
+  if (text === undefined) return null;
   if (text === 'none') return [];
   const names = text.split(',');
   const unknown = names.find(name => !CONDITIONS.some(condition => condition === name));

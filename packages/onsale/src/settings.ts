@@ -16,35 +16,46 @@ export interface SaleSettings {
   readonly window: number;
   /** When crowds arrive together, in ms after the doors open; the first is the opening itself. */
   readonly rushesMs: readonly number[];
-  /** Ordinary arrivals end here. */
+  /** Ordinary arrivals end here; later, times without a server not counted, nobody waits for seats any more. */
   readonly lastArrivalMs: number;
+  readonly closesMs: number;
 }
 
 const SLOT_MS = 50;
 const HOLD_MS = 3000;
 const INVOICE_MS = 120_000;
+const FULL_SALE_BUYERS = 40_000;
+const SHORTEST_SALE = 0.15;
+const SHORTEST_HOLD = 0.4;
+
+/** How long a sale of so many buyers takes, as a share of a full one. */
+export function paceOf(buyers: number): number {
+  return Math.min(1, Math.max(SHORTEST_SALE, buyers / FULL_SALE_BUYERS));
+}
 
 /** The sale of this seed. */
 export function saleSettings(seed: number, buyers: number, window: number): SaleSettings {
   const random = new Random(seed, 'rushes');
+  const pace = paceOf(buyers);
   const rushesMs = [0, random.between(3000, 3800), random.between(6200, 7200), random.between(9200, 10_400)];
   return {
     seed,
     buyers,
     slotMs: SLOT_MS,
-    holdSlots: HOLD_MS / SLOT_MS,
+    holdSlots: Math.round((HOLD_MS * Math.max(SHORTEST_HOLD, pace)) / SLOT_MS),
     invoiceSlots: INVOICE_MS / SLOT_MS,
     window,
-    rushesMs: rushesMs.map(Math.round),
-    lastArrivalMs: 12_000,
+    rushesMs: rushesMs.map(ms => Math.round(pace * ms)),
+    lastArrivalMs: Math.round(pace * 12_500),
+    closesMs: Math.round(pace * 17_000),
   };
 }
 
 /** Largest party; the database's bound for a bundle. */
 export const PARTY_MAX = 4;
 /** Holds that one tick of the server ends: few, so that many that fall due together take several ticks. */
-const EXPIRATIONS_PER_TICK = 8;
-const OPERATIONS_PER_BUYER = 12;
+const EXPIRATIONS_PER_TICK = 24;
+const OPERATIONS_PER_BUYER = 16;
 
 /** The configuration of the database, in the form that the server reads. */
 export function serverConfig(settings: SaleSettings, seats: number): object {

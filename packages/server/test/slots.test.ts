@@ -6,7 +6,7 @@ import type {ApiResponse} from '@allocdb/api';
 import {decodeConnectionError} from '@allocdb/api';
 import {afterEach, describe, expect, test, vi} from 'vitest';
 import {cleanUp, pause, until} from './command.ts';
-import {startServer, stopServers} from './in_process.ts';
+import {SMALL, startServer, stopServers} from './in_process.ts';
 import {Peer} from './peer.ts';
 import {create, reserve, submit} from './requests.ts';
 
@@ -66,7 +66,8 @@ describe('holds', () => {
   });
 
   test('far more than one tick takes end all the same', async () => {
-    const {server, port} = await startServer({slotDurationMs: SLOT_MS});
+    const config = {...SMALL, engine: {...SMALL.engine, maxExpirationsPerTick: 100}};
+    const {server, port} = await startServer({slotDurationMs: SLOT_MS, config});
     const peer = await Peer.open(port);
     const ids = Array.from({length: 900}, (_, i) => BigInt(i + 1));
     await peer.ask(...ids.map(create));
@@ -144,9 +145,7 @@ describe('slots that clients state', () => {
     const {port} = await startServer({trustClientSlots: true, slotDurationMs: 1});
     const peer = await Peer.open(port);
     await peer.ask(create(1n));
-    const [answer] = await peer.ask(
-      submit(2n, {kind: 'reserve', resourceId: 1n, holderId: 1n, ttlSlots: 10n}, 100n),
-    );
+    const [answer] = await peer.ask(submit(2n, {kind: 'reserve', resourceId: 1n, holderId: 1n, ttlSlots: 10n}, 100n));
     expect(answer).toMatchObject({resultCode: 'ok', deadlineSlot: 110n});
     await pause(50);
     const ticks = await peer.ask(

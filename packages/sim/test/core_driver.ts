@@ -30,7 +30,10 @@ import {
   readMemberId,
   readReservation,
   readResource,
+  SECTION,
   SlotOverflow,
+  SnapshotLoader,
+  SnapshotReader,
   slotLag,
   U64_MAX,
   writeExpire,
@@ -83,6 +86,24 @@ export class CoreDriver {
     this.db = new AllocDb(config, hashSeed);
     this.#dueRows = new Int32Array(config.maxExpirationsPerTick);
     if (start !== null) this.db.restorePosition(loOf(start.lsn), hiOf(start.lsn), loOf(start.slot), hiOf(start.slot));
+  }
+
+  /** A copy that went through a snapshot: what a restart would have in memory. */
+  reloaded(hashSeed: Int32Array): CoreDriver {
+    const copy = new CoreDriver(this.config, null, hashSeed);
+    const reader = new SnapshotReader(this.db);
+    const loader = new SnapshotLoader(copy.db, reader.position);
+    const room = new Int32Array(reader.recordWordsMax);
+    for (const section of [SECTION.RESOURCES, SECTION.RESERVATIONS, SECTION.OPERATIONS]) {
+      for (let words = reader.read(section, room); words > 0; words = reader.read(section, room)) {
+        const problem = loader.add(section, room, words, reader.records);
+        if (problem !== null) throw new Error(`a snapshot was refused: ${problem}`);
+      }
+    }
+    reader.end();
+    const problem = loader.finish();
+    if (problem !== null) throw new Error(`a snapshot was refused: ${problem}`);
+    return copy;
   }
 
   get lastLsn(): bigint {

@@ -95,6 +95,26 @@ test('while a frame is in flight synchronous writing is refused, appends and clo
   expect(verifyWal({dir: DIR, io: disk})).toMatchObject({ending: 'clean', lastLsn: 2n});
 });
 
+test('a frame in flight when the log fails is in doubt, even if its sync succeeds', async () => {
+  const disk = new SlowDisk();
+  const wal = openSmall(disk, {commitMode: 'async'});
+  for (let i = 0; i < 30; i++) {
+    commitFrame(wal, 2, 400);
+  }
+  append(wal);
+  const commit = wal.commit();
+  await settle();
+  disk.arm({call: 1, kind: 'EIO'});
+  const failure = errorOf(() => wal.truncateBefore(50n));
+  expect(failure.code).toBe('failed');
+  const outcome = expect(commit).rejects.toBe(failure);
+  await disk.letGo();
+  await outcome;
+  expect(wal.failure).toBe(failure);
+  expect(wal.durableLsn).toBe(60n);
+  await wal.close();
+});
+
 test('by hand: freeze, fill the next, write, and only then freeze again', () => {
   const disk = new SimDisk();
   const wal = openSmall(disk);

@@ -75,6 +75,24 @@ test('frozen and open frame may both need a new segment', () => {
   expect(verifyWal({dir: DIR, io: disk}).lastLsn).toBe(40n);
 });
 
+test('a marker does not take the room that the open frame was promised', () => {
+  const disk = new SimDisk();
+  for (let fill = 0; fill < 26; fill++) {
+    const wal = openSmall(disk.fork());
+    for (let i = 0; i < fill; i++) commitFrame(wal, 1, 400);
+    put(wal, 2000);
+    for (let i = 0; i < 6; i++) expect(wal.writeSnapshotMarkerSync(1, 0, new Uint8Array(16))).toBe(STATUS.OK);
+    const {bytesWritten, segments} = wal.metrics;
+    wal.commitSync();
+    expect(wal.metrics.bytesWritten).toBe(bytesWritten + 2560);
+    // Whichever segment it is in, the frame ends before the last block, and the first marker was not moved.
+    const usable = 16_384 - 4096 - 512;
+    expect(bytesWritten + 2560).toBeLessThanOrEqual(usable * wal.metrics.segments);
+    expect(wal.metrics.segments - segments).toBeLessThanOrEqual(1);
+    wal.closeSync();
+  }
+});
+
 test('a full disk refuses before anything is written; the log goes on when space returns', () => {
   const disk = new SimDisk();
   const wal = openSmall(disk);

@@ -15,7 +15,7 @@ import {openSmall, payloadOf} from './support.ts';
 const SEEDS = 2500;
 const LIVES = 3;
 /** Enough calls to begin and to get through several segments. */
-const CALLS_MAX = 220;
+const CALLS_MAX = 150;
 
 interface History {
   acknowledged: bigint;

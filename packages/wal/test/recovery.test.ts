@@ -135,6 +135,15 @@ test('the clean file: written by close, gone after opening, believed while it is
   expect(errorOf(() => openSmall(closed))).toMatchObject({code: 'corruption'});
 });
 
+test('a clean close is still one after a loss of power', () => {
+  for (let seed = 1; seed <= 30; seed++) {
+    const disk = uncleanLog().fork(seed);
+    openSmall(disk).closeSync();
+    disk.restart();
+    expect(openSmall(disk).recovery.ending).toBe('clean');
+  }
+});
+
 test('the clean file is gone for good before the log takes a record', () => {
   for (let seed = 1; seed <= 40; seed++) {
     const disk = uncleanLog().fork(seed);
@@ -149,8 +158,8 @@ test('the clean file is gone for good before the log takes a record', () => {
 });
 
 /** Several segments, all frames durable, closed or not. */
-function longLog(close: boolean): SimDisk {
-  const disk = new SimDisk();
+function longLog(close: boolean, seed = 1): SimDisk {
+  const disk = new SimDisk({seed});
   const wal: Wal = openSmall(disk);
   for (let frame = 0; frame < 30; frame++) commitFrame(wal, 5, 300);
   if (close) wal.closeSync();
@@ -161,38 +170,31 @@ function longLog(close: boolean): SimDisk {
 
 test('missing, swapped, emptied, renamed and foreign segments are each refused and left alone', () => {
   const base = longLog(false);
-  const [first, second, third] = segmentNames(base) as [string, string, string];
-  const cases: [string, string, (disk: SimDisk) => void][] = [
-    ['missing_segment', 'removed', disk => disk.unlink(`${DIR}/${second}`)],
-    ['corruption', 'emptied', disk => disk.replaceContent(`${DIR}/${second}`, new Uint8Array(0))],
-    ['corruption', 'header zeroed', disk => damage(disk, second, content => content.fill(0, 0, 4096))],
-    ['corruption', 'renamed', disk => disk.rename(`${DIR}/${second}`, `${DIR}/wal-00000000000000000007.seg`)],
-    ['corruption', 'copied over', disk => disk.replaceContent(`${DIR}/${second}`, disk.contentOf(`${DIR}/${third}`))],
-    ['corruption', 'odd name', disk => disk.rename(`${DIR}/${first}`, `${DIR}/wal-1.seg`)],
+  const foreign = longLog(false, 9);
+  const [first, second, third] = segmentNames(base).map(name => `${DIR}/${name}`) as [string, string, string];
+  const cases: [string, RegExp, (disk: SimDisk) => void][] = [
+    ['missing_segment', /segment 1 is followed by segment 3/, disk => disk.unlink(second)],
+    ['corruption', /header .* another segment follows/, disk => disk.replaceContent(second, new Uint8Array(0))],
+    ['corruption', /header .* another segment follows/, disk => disk.replaceContent(second, new Uint8Array(16_384))],
+    ['corruption', /renamed/, disk => disk.rename(second, `${DIR}/wal-00000000000000000007.seg`)],
+    ['corruption', /renamed/, disk => disk.replaceContent(second, base.contentOf(third))],
+    ['corruption', /name that no writer/, disk => disk.rename(first, `${DIR}/wal-1.seg`)],
     [
       'corruption',
-      'shortened',
-      disk => disk.replaceContent(`${DIR}/${second}`, disk.contentOf(`${DIR}/${second}`).slice(0, 8192)),
+      /missing before the next/,
+      disk => disk.replaceContent(second, base.contentOf(second).slice(0, 8192)),
     ],
-    [
-      'corruption',
-      'foreign',
-      disk => disk.replaceContent(`${DIR}/${second}`, longLog(false).contentOf(`${DIR}/${second}`)),
-    ],
+    ['corruption', /another log uuid/, disk => disk.replaceContent(second, foreign.contentOf(second))],
   ];
-  for (const [code, what, change] of cases) {
+  for (const [code, message, change] of cases) {
     const disk = base.fork();
-    const other = what === 'foreign' ? new SimDisk({seed: 9}) : null;
-    if (other === null) change(disk);
-    else {
-      const wal = openSmall(other);
-      for (let frame = 0; frame < 30; frame++) commitFrame(wal, 5, 300);
-      disk.replaceContent(`${DIR}/${second}`, other.contentOf(`${DIR}/${second}`));
-    }
+    change(disk);
     const image = imageOf(disk);
-    expect(errorOf(() => openSmall(disk)).code, what).toBe(code);
-    expect(errorOf(() => verifyWal({dir: DIR, io: disk})).code, what).toBe(code);
-    expect(imageOf(disk), what).toEqual(image);
+    for (const refused of [errorOf(() => openSmall(disk)), errorOf(() => verifyWal({dir: DIR, io: disk}))]) {
+      expect(refused.message).toMatch(message);
+      expect(refused.code).toBe(code);
+    }
+    expect(imageOf(disk)).toEqual(image);
   }
 });
 
@@ -209,8 +211,17 @@ test('a last segment without header and content is removed; with content it is r
   wal.closeSync();
   expect(verifyWal({dir: DIR, io: blank}).lastLsn).toBe(lastFirst + 4n);
 
-  damage(disk, last, content => content.fill(0, 0, 4096));
-  expect(errorOf(() => openSmall(disk))).toMatchObject({code: 'corruption', segment: last, offset: 0});
+  const headless = disk.fork();
+  damage(headless, last, content => content.fill(0, 0, 4096));
+  expect(errorOf(() => openSmall(headless))).toMatchObject({code: 'corruption', segment: last, offset: 0});
+
+  const before = segmentNames(disk).at(-2) as string;
+  damage(disk, last, content => content.fill(0));
+  damage(disk, before, content => content.fill(0, 8192));
+  expect(
+    errorOf(() => openSmall(disk)),
+    'its name proves what is missing',
+  ).toMatchObject({code: 'corruption'});
 });
 
 test('tail verification leaves older segments to the reader, which finds the damage', () => {

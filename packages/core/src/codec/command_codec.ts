@@ -4,6 +4,7 @@
  */
 import {assert, unreachable} from '../assert.ts';
 import {
+  BUNDLE_HEADER_BYTES,
   CLIENT_HEADER_BYTES,
   type ClientRequest,
   COMMAND,
@@ -14,24 +15,47 @@ import {
   WIRE_BUNDLE_MEMBERS_MAX,
 } from '../command.ts';
 import {U64_MAX, U128_MAX} from '../words.ts';
-import {decodeClientCommand} from './command_decoder.ts';
+import {bodyBytes, decodeClientCommand} from './command_decoder.ts';
 
-/** A growing list of little-endian fields; range errors are the caller's and name the field. */
+/** Bytes before the body: operation, client and tag. */
+const HEADER_BYTES: number = CLIENT_HEADER_BYTES + 1;
+
+/** Little-endian fields one after the other; range errors are the caller's and name the field. */
 class FieldWriter {
-  readonly bytes: number[] = [];
+  readonly bytes: Uint8Array;
+  private readonly view: DataView;
+  private at: number = 0;
 
-  uint(value: bigint, bytes: number, max: bigint, field: string): void {
-    if (value < 0n || value > max) throw new RangeError(`${field} must be between 0 and ${max}, got ${value}`);
-    for (let i = 0; i < bytes; i++) this.bytes.push(Number((value >> BigInt(8 * i)) & 0xffn));
+  constructor(length: number) {
+    this.bytes = new Uint8Array(length);
+    this.view = new DataView(this.bytes.buffer);
   }
 
-  u128(value: bigint, field: string): void {
-    this.uint(value, 16, U128_MAX, field);
+  u8(value: number): void {
+    this.view.setUint8(this.at++, value);
+  }
+
+  u16(value: number): void {
+    this.view.setUint16(this.at, value, true);
+    this.at += 2;
   }
 
   u64(value: bigint, field: string): void {
-    this.uint(value, 8, U64_MAX, field);
+    checkRange(value, U64_MAX, field);
+    this.view.setBigUint64(this.at, value, true);
+    this.at += 8;
   }
+
+  u128(value: bigint, field: string): void {
+    checkRange(value, U128_MAX, field);
+    this.view.setBigUint64(this.at, value & U64_MAX, true);
+    this.view.setBigUint64(this.at + 8, value >> 64n, true);
+    this.at += 16;
+  }
+}
+
+function checkRange(value: bigint, max: bigint, field: string): void {
+  if (value < 0n || value > max) throw new RangeError(`${field} must be between 0 and ${max}, got ${value}`);
 }
 
 const TAG_OF_KIND: Record<Command['kind'], number> = {
@@ -51,11 +75,17 @@ const TAG_OF_KIND: Record<Command['kind'], number> = {
  * not fit its width or a bundle has more than 65,535 members.
  */
 export function encodeClientRequest(request: ClientRequest): Uint8Array {
-  const out = new FieldWriter();
+  const command = request.command;
+  const members = command.kind === 'reserve_bundle' ? command.resourceIds.length : 0;
+  if (members > WIRE_BUNDLE_MEMBERS_MAX) {
+    throw new RangeError(`resourceIds.length must be between 0 and ${WIRE_BUNDLE_MEMBERS_MAX}, got ${members}`);
+  }
+  const tag = TAG_OF_KIND[command.kind];
+  const body = tag === COMMAND.RESERVE_BUNDLE ? BUNDLE_HEADER_BYTES - HEADER_BYTES + 16 * members : bodyBytes(tag);
+  const out = new FieldWriter(HEADER_BYTES + body);
   out.u128(request.operationId, 'operationId');
   out.u128(request.clientId, 'clientId');
-  const command = request.command;
-  out.bytes.push(TAG_OF_KIND[command.kind]);
+  out.u8(tag);
   switch (command.kind) {
     case 'create_resource':
       out.u128(command.resourceId, 'resourceId');
@@ -68,7 +98,7 @@ export function encodeClientRequest(request: ClientRequest): Uint8Array {
     case 'reserve_bundle':
       out.u128(command.holderId, 'holderId');
       out.u64(command.ttlSlots, 'ttlSlots');
-      out.uint(BigInt(command.resourceIds.length), 2, BigInt(WIRE_BUNDLE_MEMBERS_MAX), 'resourceIds.length');
+      out.u16(members);
       for (const id of command.resourceIds) out.u128(id, 'resourceIds');
       break;
     case 'confirm':
@@ -89,7 +119,7 @@ export function encodeClientRequest(request: ClientRequest): Uint8Array {
     default:
       unreachable(command);
   }
-  return Uint8Array.from(out.bytes);
+  return out.bytes;
 }
 
 /** A u128 at `offset` of a payload, as a bigint. */
@@ -112,7 +142,7 @@ export function decodeClientRequest(payload: Uint8Array): ClientRequest | Payloa
   return {
     operationId: bigU128(view, 0),
     clientId: bigU128(view, 16),
-    command: commandOf(view, CLIENT_HEADER_BYTES + 1, registers),
+    command: commandOf(view, HEADER_BYTES, registers),
   };
 }
 

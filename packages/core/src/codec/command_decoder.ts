@@ -30,7 +30,7 @@ function readU128(view: DataView, offset: number, words: Int32Array, at: number)
 }
 
 /** Bytes of the body of a client command of fixed size; 0 for a bundle, -1 for a tag that no client may use. */
-function bodyBytes(tag: number): number {
+export function bodyBytes(tag: number): number {
   switch (tag) {
     case COMMAND.CREATE_RESOURCE:
     case COMMAND.REVOKE:

@@ -14,6 +14,7 @@ export function checkReservations(db: AllocDb): string | null {
   const words = reservations.words;
   let stored = 0;
   let terminal = 0;
+  const listedBy = new Int32Array(db.resources.capacity);
   for (let row = 0; row < reservations.capacity; row++) {
     const state = reservations.state(row);
     if (state === 0) continue;
@@ -26,7 +27,7 @@ export function checkReservations(db: AllocDb): string | null {
       return `reservation row ${row} has epoch 0`;
     }
     if (isTerminal(state)) terminal++;
-    const violation = checkMembers(db, row, isTerminal(state));
+    const violation = checkMembers(db, row, isTerminal(state), listedBy);
     if (violation !== null) return violation;
   }
   if (stored !== reservations.stored) return `${stored} reservations are reachable, ${reservations.stored} are counted`;
@@ -41,15 +42,15 @@ export function checkReservations(db: AllocDb): string | null {
   );
 }
 
-function checkMembers(db: AllocDb, row: number, terminal: boolean): string | null {
+/** `listedBy` holds, by resource row, the reservation row + 1 that listed it last: one array for all walks. */
+function checkMembers(db: AllocDb, row: number, terminal: boolean, listedBy: Int32Array): string | null {
   const count = db.reservations.memberCount(row);
   if (count < 1 || count > db.config.maxBundleSize) return `reservation row ${row} has ${count} members`;
-  const seen: Record<number, true> = {};
   for (let i = 0; i < count; i++) {
     const resource = db.reservations.member(row, i);
     if (resource < 0 || resource >= db.resources.count) return `reservation row ${row} has an unknown member`;
-    if (seen[resource]) return `reservation row ${row} lists a member twice`;
-    seen[resource] = true;
+    if (listedBy[resource] === row + 1) return `reservation row ${row} lists a member twice`;
+    listedBy[resource] = row + 1;
     const owns = db.resources.owner(resource) === row;
     if (owns === terminal)
       return `reservation row ${row} ${terminal ? 'is over and owns' : 'is live and lacks'} a member`;

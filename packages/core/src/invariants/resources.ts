@@ -15,6 +15,7 @@ const OWNER_STATE: Record<number, number> = {
 
 export function checkResources(db: AllocDb): string | null {
   const {resources, reservations} = db;
+  const listedBy = listings(db);
   for (let row = 0; row < resources.count; row++) {
     const at = row * RESOURCE.WORDS;
     const w = resources.words;
@@ -31,7 +32,7 @@ export function checkResources(db: AllocDb): string | null {
     const ownerState = reservations.state(owner);
     if (ownerState === 0 || isTerminal(ownerState)) return `resource row ${row} is held by a reservation that is over`;
     if (ownerState !== expected) return `resource row ${row} and its reservation disagree in state`;
-    if (!lists(db, owner, row)) return `resource row ${row} is held by a reservation that does not list it`;
+    if (listedBy[row] !== owner + 1) return `resource row ${row} is held by a reservation that does not list it`;
     if (w[at + RESOURCE.VERSION] === 0 && w[at + RESOURCE.VERSION + 1] === 0) {
       return `resource row ${row} is held at version 0`;
     }
@@ -39,9 +40,16 @@ export function checkResources(db: AllocDb): string | null {
   return checkIndexCells('resources', resources.index, row => row < resources.count);
 }
 
-function lists(db: AllocDb, reservation: number, resource: number): boolean {
-  for (let i = 0; i < db.reservations.memberCount(reservation); i++) {
-    if (db.reservations.member(reservation, i) === resource) return true;
+/** By resource row: the live reservation row + 1 that lists it (the last one, if several do), or 0. */
+function listings(db: AllocDb): Int32Array {
+  const {resources, reservations} = db;
+  const listedBy = new Int32Array(resources.capacity);
+  for (let row = 0; row < reservations.capacity; row++) {
+    const state = reservations.state(row);
+    if (state === 0 || isTerminal(state)) continue;
+    // A count out of bounds is reported with the reservations; here it must not make the walk endless.
+    const count = Math.min(reservations.memberCount(row), db.config.maxBundleSize);
+    for (let i = 0; i < count; i++) listedBy[reservations.member(row, i)] = row + 1;
   }
-  return false;
+  return listedBy;
 }

@@ -8,7 +8,7 @@ import {OPERATION_RECORD, RECORD_FORMAT, RESERVATION_RECORD, RESOURCE_RECORD, SE
 
 /** Hash of the layout and digest of a fixed history, by RECORD_FORMAT. Entries are added and never changed. */
 const FORMATS: Record<number, {layout: string; digest: string}> = {
-  1: {layout: '', digest: '3a9ac7b33ffbbd801c0770026f15961f'},
+  1: {layout: '55b780c72cd2ec76', digest: '3a9ac7b33ffbbd801c0770026f15961f'},
 };
 
 /** Everything that a stored record's meaning depends on; of an operation, the words that are stored as they are. */

@@ -90,6 +90,7 @@ export class SnapshotReader {
 
   /** Writes whole records of a section to `out`, as many as fit, and returns their words; 0 at the section's end. */
   read(section: number, out: Int32Array): number {
+    assert(out.length >= this.recordWordsMax, 'there is room for the largest record');
     this.records = 0;
     let at = 0;
     for (;;) {

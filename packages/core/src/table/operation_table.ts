@@ -40,6 +40,11 @@ export class OperationTable {
   private stored: number = 0;
   /** How many of them, from the oldest on, are retired. */
   private dead: number = 0;
+  /** The slot that `isRetired` compares with; the two are made once, because a closure for each search is garbage. */
+  private boundaryLo: number = 0;
+  private boundaryHi: number = 0;
+  private readonly isRetired = (position: number): boolean =>
+    this.retiredAt(this.physicalRow(position), this.boundaryLo, this.boundaryHi);
 
   constructor(capacity: number, hash: KeyHash) {
     this.capacity = capacity;
@@ -103,7 +108,9 @@ export class OperationTable {
 
   /** Retires, logically, every operation whose retire-after slot is below `slot`. */
   retireBefore(slotLo: number, slotHi: number): void {
-    this.dead = gallop(this.dead, this.stored, position => this.retiredAt(this.physicalRow(position), slotLo, slotHi));
+    this.boundaryLo = slotLo;
+    this.boundaryHi = slotHi;
+    this.dead = gallop(this.dead, this.stored, this.isRetired);
   }
 
   /** Removes up to `limit` retired rows for good. */

@@ -21,6 +21,11 @@ export class RetireQueue {
   /** Highest lsn that was ever appended. */
   private topLo: number = 0;
   private topHi: number = 0;
+  /** The slot that `isRetired` compares with; the two are made once, because a closure for each search is garbage. */
+  private boundaryLo: number = 0;
+  private boundaryHi: number = 0;
+  private readonly isRetired = (position: number): boolean =>
+    this.table.retiredAt(this.rows[this.entry(position)], this.boundaryLo, this.boundaryHi);
   /** Lsn of the retired watermark; 0 while nothing was retired. */
   watermarkLo: number = 0;
   watermarkHi: number = 0;
@@ -69,9 +74,9 @@ export class RetireQueue {
 
   /** Retires, logically, everything whose retire-after slot is below `slot`, and raises the watermark. */
   retireBefore(slotLo: number, slotHi: number): void {
-    const boundary = gallop(this.dead, this.stored, position =>
-      this.table.retiredAt(this.rows[this.entry(position)], slotLo, slotHi),
-    );
+    this.boundaryLo = slotLo;
+    this.boundaryHi = slotHi;
+    const boundary = gallop(this.dead, this.stored, this.isRetired);
     if (boundary === this.dead) return;
     this.dead = boundary;
     const last = this.entry(boundary - 1);

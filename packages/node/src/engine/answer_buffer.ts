@@ -11,6 +11,9 @@
 /** Room of a connection's buffer before it grows; one for a single answer asks for less. */
 const INITIAL_BYTES = 4096;
 
+/** A buffer up to this size is kept when it is empty. */
+const KEPT_BYTES: number = 64 * 1024;
+
 /** Bytes of the length before each response. */
 export const LENGTH_BYTES = 4;
 
@@ -53,12 +56,25 @@ export class AnswerBuffer {
   take(): Uint8Array | null {
     const count = this.releasedEnd;
     if (count === 0) return null;
+    if (count === this.end && this.bytes.length > KEPT_BYTES) return this.handOver();
     const taken = this.bytes.slice(0, count);
     this.bytes.copyWithin(0, count, this.end);
     this.releasedEnd = 0;
     this.flightEnd -= count;
     this.durableEnd = Math.max(0, this.durableEnd - count);
     this.end -= count;
+    return taken;
+  }
+
+  /** A buffer that a burst has made large leaves with the answers: a thousand idle connections must not keep theirs. */
+  private handOver(): Uint8Array {
+    const taken = this.bytes.subarray(0, this.end);
+    this.bytes = new Uint8Array(INITIAL_BYTES);
+    this.view = new DataView(this.bytes.buffer);
+    this.releasedEnd = 0;
+    this.flightEnd = 0;
+    this.durableEnd = 0;
+    this.end = 0;
     return taken;
   }
 

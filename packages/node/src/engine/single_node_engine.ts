@@ -114,7 +114,7 @@ export class SingleNodeEngine {
     this.idleMarker = new IdleMarker(options.idleMarkerMs ?? 5, {
       frames: () => this.stepper.counters.frames,
       isBusy: () => this.stepper.isBusy,
-      prove: () => this.proveLastFrame(),
+      prove: () => this.unlessHalted(() => this.directory.wal.markIdle()),
     });
     this.checkpoints = new Checkpointer(
       io,
@@ -313,7 +313,7 @@ export class SingleNodeEngine {
   }
 
   private commitSync(): void {
-    if (this.stepper.halted || !this.freeze()) return;
+    if (!this.freeze()) return;
     try {
       this.directory.wal.writeFrozenSync();
     } catch (error) {
@@ -325,14 +325,19 @@ export class SingleNodeEngine {
 
   /** Takes the open frame to be written; false where there is none, or where the log has failed meanwhile. */
   private freeze(): boolean {
+    const frozen = this.unlessHalted(() => this.directory.wal.freeze());
+    if (frozen) this.stepper.frameFrozen();
+    return frozen;
+  }
+
+  /** Asks the log for something; false when the engine has halted, also by this. */
+  private unlessHalted(ask: () => boolean): boolean {
     try {
-      if (!this.directory.wal.freeze()) return false;
+      return !this.stepper.halted && ask();
     } catch (error) {
       this.halt(error);
       return false;
     }
-    this.stepper.frameFrozen();
-    return true;
   }
 
   private makeRoom(): boolean {
@@ -350,14 +355,6 @@ export class SingleNodeEngine {
     if (openedMs > 0) counters.commitLatency.record(this.io.now() - openedMs);
     counters.syncLatency.record(this.directory.wal.metrics.lastSyncMs);
     this.wakeWaiting();
-  }
-
-  private proveLastFrame(): void {
-    try {
-      if (!this.stepper.halted) this.directory.wal.markIdle();
-    } catch (error) {
-      this.halt(error);
-    }
   }
 
   private halt(error: unknown): void {

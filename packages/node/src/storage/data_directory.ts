@@ -129,6 +129,9 @@ function recover(
   if (!names.includes('wal') || !names.includes('snapshots')) {
     throw new OpenError('missing_log', `${dir} has lost its log or its snapshots`);
   }
+  const configIsGone = `${dir} holds a log or snapshots, but its CONFIG is gone`;
+  // Before they are read: under another configuration than their own they would only look damaged.
+  if (isNew && snapshotLsns(io, snapshotDir).length > 0) throw new OpenError('missing_config', configIsGone);
   const {db, loaded, rejected} = loadNewest(io, snapshotDir, config, hashSeed);
   const snapshotLsn = loaded ?? 0n;
   const log = {
@@ -141,9 +144,7 @@ function recover(
   };
   // Until the state is known to be sound the log is only read: opening it for writing cuts a torn tail.
   const found = inspectWal(log);
-  if (isNew && (loaded !== null || found.lastLsn !== null)) {
-    throw new OpenError('missing_config', `${dir} holds a log or snapshots, but its CONFIG is gone`);
-  }
+  if (isNew && found.lastLsn !== null) throw new OpenError('missing_config', configIsGone);
   const replayer = new Replayer(db);
   if (snapshotLsn < U64_MAX) {
     const isMarked = found.marker !== null && found.marker.lsn > snapshotLsn;

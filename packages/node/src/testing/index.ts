@@ -2,10 +2,11 @@
  * For tests and tools: a data directory that begins somewhere else than at lsn 1.
  */
 import {AllocDb, hiOf, loOf, U64_MAX} from '@allocdb/core';
-import {type FileIo, joinPath, nodeFileIo, parentPath, Wal} from '@allocdb/wal';
+import {type DirectoryLock, type FileIo, joinPath, nodeFileIo, parentPath, Wal} from '@allocdb/wal';
 import type {DatabaseConfig} from '../config.ts';
 import {OpenError} from '../errors.ts';
 import {newHashSeed, readConfigFile, writeConfigFile} from '../storage/config_file.ts';
+import {openErrorOf} from '../storage/data_directory.ts';
 import {SnapshotWriter} from '../storage/snapshot_writer.ts';
 
 export {dumpState, type StateDump} from './dump_state.ts';
@@ -27,10 +28,11 @@ export async function createDirectoryAt(
   io: FileIo = nodeFileIo,
   segmentBytes: number = 64 << 20,
 ): Promise<void> {
-  if (io.makeDir(dir)) io.syncDir(parentPath(dir));
-  const lock = io.lock(dir);
+  const lock = lockNew(io, dir);
   try {
     if (readConfigFile(io, dir) !== null) throw new OpenError('not_empty', `${dir} holds a database already`);
+    const names = io.list(dir).filter(name => name !== 'LOCK');
+    if (names.length > 0) throw new OpenError('not_empty', `${dir} is not empty: ${names.slice(0, 3).join(', ')}`);
     const hashSeed = newHashSeed(io);
     const snapshotDir = joinPath(dir, 'snapshots');
     io.makeDir(snapshotDir);
@@ -50,7 +52,18 @@ export async function createDirectoryAt(
     }).closeSync();
     io.syncDir(dir);
     writeConfigFile(io, dir, {config, hashSeed});
+  } catch (error) {
+    throw openErrorOf(error, dir);
   } finally {
     lock.release();
+  }
+}
+
+function lockNew(io: FileIo, dir: string): DirectoryLock {
+  try {
+    if (io.makeDir(dir)) io.syncDir(parentPath(dir));
+    return io.lock(dir);
+  } catch (error) {
+    throw openErrorOf(error, dir);
   }
 }

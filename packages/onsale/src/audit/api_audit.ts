@@ -57,7 +57,9 @@ export class ApiAudit {
     const sum: SeatSum = {sold: 0, held: 0, free: 0, all: seats.length};
     for (const {id, name} of seats) {
       const shown = this.#api.seats.get(id) ?? null;
-      const should = this.#history.seatNow(id);
+      const moments = this.#history.seats.get(id) ?? [];
+      const last = moments.at(-1);
+      const should = last === undefined ? null : {...last, version: moments.length - 1};
       const same =
         shown !== null &&
         should !== null &&

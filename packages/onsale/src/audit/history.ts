@@ -87,10 +87,8 @@ export class History {
   }
 
   /** The seat as it is after the last record, or null. */
-  seatNow(seat: string): (Moment & {readonly version: number}) | null {
-    const moments = this.seats.get(seat);
-    const last = moments?.at(-1);
-    return moments === undefined || last === undefined ? null : {...last, version: moments.length - 1};
+  seatNow(seat: string): Moment | null {
+    return this.seats.get(seat)?.at(-1) ?? null;
   }
 
   /** Holds that should have ended at this slot and have not. */

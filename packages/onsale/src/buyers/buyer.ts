@@ -14,6 +14,8 @@ import {buyerHolder, type SaleSettings} from '../settings.ts';
 /** What a buyer needs around her. */
 export interface Surroundings {
   readonly settings: SaleSettings;
+  /** True once the sale is about to end: nobody waits for seats to show up any more. */
+  isClosing(): boolean;
   /** Runs something so many milliseconds later. */
   later(ms: number, act: () => void): void;
   /** Adjacent seats that look free, or, to the `hasty`, any; null when there are none. */
@@ -37,13 +39,13 @@ type Answered = (response: Committed) => void;
 
 const PARTY_WEIGHTS: readonly number[] = [22, 46, 14, 18];
 const INTENTS = ['pay', 'change_mind', 'walk_away', 'invoice'] as const;
-const INTENT_WEIGHTS: readonly number[] = [0.7, 0.14, 0.155, 0.005];
+const INTENT_WEIGHTS: readonly number[] = [0.73, 0.12, 0.145, 0.005];
 /** The share of the buyers who come with each rush, and of those who come on their own. */
 const RUSH_WEIGHTS: readonly number[] = [0.2, 0.14, 0.14, 0.12];
 const ALONE_WEIGHT = 0.4;
-const RUSH_MS = 40;
-const PATIENCE_MAX = 5;
-const HASTY = 0.3;
+const RUSH_MS = 10;
+const PATIENCE_MAX = 7;
+const HASTY = 0.2;
 const DAWDLES = 0.06;
 const CLICKS_TWICE = 0.02;
 const REFUNDS = 0.025;
@@ -83,17 +85,19 @@ export class Buyer {
   }
 
   #choose(hasty: boolean): void {
-    if (this.#attemptsLeft-- === 0) {
-      this.#around.leaves();
-      return;
-    }
-    const seats = this.#around.choose(this.#party, hasty, this.#random);
-    if (seats === null && !hasty && this.#operations === 0) {
-      // The picture shows nothing free. She came all the way: she tries once regardless.
+    const seats = this.#attemptsLeft === 0 ? null : this.#around.choose(this.#party, hasty, this.#random);
+    if (seats !== null) {
+      this.#attemptsLeft--;
+      this.#reserve(seats);
+    } else if (this.#attemptsLeft === 0 || hasty) this.#around.leaves();
+    else if (!this.#around.isClosing()) {
+      this.#around.later(this.#random.between(300, 1500), () => this.#choose(false));
+    } else if (this.#operations > 0) this.#around.leaves();
+    else {
+      // Nothing looked free all the time. She came all the way: before she leaves, she tries once regardless.
       this.#attemptsLeft = 1;
       this.#choose(true);
-    } else if (seats === null) this.#around.leaves();
-    else this.#reserve(seats);
+    }
   }
 
   #reserve(seats: number[]): void {

@@ -15,7 +15,8 @@ import type {Request, RequestPipe} from './request_pipe.ts';
 
 const PAGE_MS = 4;
 /** How long seats that were refused are not tried again. */
-const AVOIDED_MS = 1200;
+const AVOIDED_MS = 600;
+const TRIED_MS = 400;
 /** Sold seats come back so rarely that nobody waits for it. */
 const FOR_GOOD: number = Number.POSITIVE_INFINITY;
 
@@ -30,6 +31,7 @@ export class Crowd implements Surroundings {
   /** What is to be done, by page of PAGE_MS after the opening. */
   readonly #calendar: Map<number, (() => void)[]> = new Map();
   #page: number = 0;
+  #made: number = 0;
   #openedMs: number = Number.POSITIVE_INFINITY;
   buyersLeft: number = 0;
   heldSeats: number = 0;
@@ -54,8 +56,9 @@ export class Crowd implements Surroundings {
     for (const buyer of this.#buyers) buyer.arrive();
   }
 
-  /** Lets everybody act whose time has come. */
-  turn(): void {
+  /** Lets everybody act whose time has come; returns how many requests that made. */
+  turn(): number {
+    const made = this.#made;
     const nowMs = performance.now();
     const page = Math.floor((nowMs - this.#openedMs) / PAGE_MS);
     this.#hall.fade(nowMs);
@@ -65,6 +68,11 @@ export class Crowd implements Surroundings {
       this.#page++;
       for (const act of due ?? []) act();
     }
+    return this.#made - made;
+  }
+
+  isClosing(): boolean {
+    return performance.now() - this.#openedMs - this.#pipe.downMs >= this.settings.closesMs;
   }
 
   later(ms: number, act: () => void): void {
@@ -76,7 +84,11 @@ export class Crowd implements Surroundings {
   }
 
   choose(party: number, hasty: boolean, random: Random): number[] | null {
-    return hasty ? this.#hall.wish(party, random) : this.#hall.choose(party, random);
+    if (hasty) return this.#hall.wish(party, random);
+    const seats = this.#hall.choose(party, random);
+    // Nobody else of this process goes for seats that one of its buyers is trying to get.
+    if (seats !== null) this.#hall.taken(seats, performance.now() + TRIED_MS);
+    return seats;
   }
 
   resourceOf(seat: number): string {
@@ -106,8 +118,8 @@ export class Crowd implements Surroundings {
         answered(response);
       },
     });
-    this.#pipe.send(request());
-    if (twice) this.#pipe.send(request());
+    this.#send(request());
+    if (twice) this.#send(request());
   }
 
   look(seats: readonly number[]): void {
@@ -124,7 +136,7 @@ export class Crowd implements Surroundings {
           if (response.type === 'resource_found') this.#seen(seat, response.state);
         },
       };
-      this.#pipe.send(request);
+      this.#send(request);
     }
   }
 
@@ -158,11 +170,16 @@ export class Crowd implements Surroundings {
     this.buyersLeft--;
   }
 
+  #send(request: Request): void {
+    this.#made++;
+    this.#pipe.send(request);
+  }
+
   #seen(resource: string, state: string): void {
     const seat = this.#seatOf.get(resource);
     if (seat === undefined) return;
     if (state === 'available') this.#hall.free([seat]);
     else if (state === 'confirmed') this.#hall.taken([seat], FOR_GOOD);
-    else this.#hall.taken([seat], performance.now() + this.settings.holdSlots * this.settings.slotMs);
+    else this.#hall.taken([seat], performance.now() + 0.5 * this.settings.holdSlots * this.settings.slotMs);
   }
 }

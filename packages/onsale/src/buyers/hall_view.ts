@@ -117,8 +117,9 @@ export class HallView {
     const start = Math.floor((random.fraction() + random.fraction()) * 0.5 * places);
     for (let i = 0; i < places; i++) {
       const at = (start + i) % places;
-      const chosen = seats.slice(at, at + count);
-      if (chosen.every(seat => this.#takenUntil[seat] === FREE)) return chosen;
+      let free = 0;
+      while (free < count && this.#takenUntil[seats[at + free] ?? 0] === FREE) free++;
+      if (free === count) return seats.slice(at, at + count);
     }
     return null;
   }

@@ -50,6 +50,8 @@ export class RequestPipe {
   #inFlightAt: number = 0;
   #lately: Request[] = [];
   answers: number = 0;
+  #lostAtMs: number | null = null;
+  #downMs: number = 0;
 
   constructor(window: number, ledger: LedgerWriter, events: PipeEvents) {
     this.#window = window;
@@ -60,6 +62,11 @@ export class RequestPipe {
   /** Requests sent and not answered. */
   get unanswered(): number {
     return this.#inFlight.length - this.#inFlightAt;
+  }
+
+  /** Milliseconds without a connection since the first one. */
+  get downMs(): number {
+    return this.#downMs + (this.#lostAtMs === null ? 0 : performance.now() - this.#lostAtMs);
   }
 
   /** Requests without an answer, sent or not. */
@@ -100,6 +107,8 @@ export class RequestPipe {
 
   #opened(connection: RawConnection, life: number): void {
     this.#connection = connection;
+    this.#downMs = this.downMs;
+    this.#lostAtMs = null;
     void connection.ended.then(() => this.#onEnd(connection, life));
     this.#events.connected(life);
     const again = life === 0 ? [] : this.#lately;
@@ -113,6 +122,7 @@ export class RequestPipe {
   #onEnd(connection: RawConnection, life: number): void {
     if (this.#connection !== connection) return;
     this.#connection = null;
+    this.#lostAtMs = performance.now();
     const lost = this.#inFlight.slice(this.#inFlightAt);
     for (const {operation} of lost) this.#ledger.add({entry: 'lost', life, operation});
     this.#waiting = [...lost, ...this.#waiting.slice(this.#waitingAt)];

@@ -13,7 +13,7 @@ const IDLE: Status = {
   answers: 0,
   heldSeats: 0,
   soldSeats: 0,
-  buyersLeft: Number.POSITIVE_INFINITY,
+  buyersLeft: 0,
   lastDeadline: 0,
 };
 
@@ -36,6 +36,8 @@ interface Client {
 }
 
 export class ClientProcesses {
+  /** Told of every status. */
+  onStatus: (() => void) | null = null;
   readonly #clients: Client[] = [];
   readonly #onFailure: (reason: string) => void;
   #finishing: boolean = false;
@@ -101,7 +103,8 @@ export class ClientProcesses {
         resolve(code);
       });
     });
-    const client: Client = {child, exited, status: IDLE, connectedLife: -1, lost: null};
+    const buyersLeft = Math.ceil((setup.settings.buyers - setup.client) / setup.clients);
+    const client: Client = {child, exited, status: {...IDLE, buyersLeft}, connectedLife: -1, lost: null};
     this.#clients.push(client);
     child.on('message', message => this.#hear(client, message as FromClient));
     child.send(setup);
@@ -111,6 +114,7 @@ export class ClientProcesses {
     switch (message.type) {
       case 'status':
         client.status = message;
+        this.onStatus?.();
         return;
       case 'failed':
         this.#onFailure(message.reason);

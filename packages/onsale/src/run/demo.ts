@@ -6,7 +6,7 @@ import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:
 import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import type {DemoOptions} from '../arguments.ts';
+import {CONDITIONS, type Condition, type DemoOptions, feasibleKills} from '../arguments.ts';
 import {type AuditResult, audit} from '../audit/auditor.ts';
 import type {ApiView} from '../audit/api_audit.ts';
 import type {Rules} from '../audit/history.ts';
@@ -20,14 +20,14 @@ import {readApi} from './api_reader.ts';
 import {createSeats} from './box_office.ts';
 import {ClientProcesses} from './client_processes.ts';
 import {planKills} from './kills.ts';
-import {grouped, Progress} from './progress.ts';
+import {CONDITION_NAMES, grouped, Progress} from './progress.ts';
 import {Sale, type SaleFacts} from './sale.ts';
 import {killServers, type ServerOptions, ServerProcess, verifyDirectory} from './server_process.ts';
 
 /** The longest that the whole demo may take; beyond it something hangs. */
 const DEMO_MAX_MS = 180_000;
 /** Small and slow checkpoints, so that they happen within the sale and last long enough to be hit. */
-const CHECKPOINT_EVERY_MIB = 8;
+const CHECKPOINT_EVERY_MIB = {least: 1, most: 4, buyersPerMib: 10_000};
 const CHECKPOINT_MIB_PER_SECOND = 8;
 /** Requests on their way, in all, when a rush is on; several times what the first kill wants. */
 const WINDOW_TOTAL = 2048;
@@ -39,8 +39,9 @@ const BOX_OFFICE_LEDGER = 'box_office.jsonl';
 export async function runDemo(options: DemoOptions): Promise<boolean> {
   const seatsFile = options.seatsFile ?? fileURLToPath(new URL('../../data/hall.csv', import.meta.url));
   const seats = parseSeatMap(readFileSync(seatsFile, 'utf8'), options.seatsFile ?? basename(seatsFile));
+  const kills = feasibleKills(options, seats.length);
   const dir = mkdtempSync(join(tmpdir(), 'allocdb-onsale-'));
-  const demo = new Demo(options, seatsFile, seats, dir);
+  const demo = new Demo({...options, seatsFile}, kills, seats, dir);
   const cleanUp = (): void => {
     killServers();
     demo.clients.kill();
@@ -51,10 +52,12 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   return demo.run();
 }
 
+/** What was asked for, with the seat map decided. */
+type SaleOrder = DemoOptions & {readonly seatsFile: string};
+
 class Demo {
   readonly clients: ClientProcesses;
-  readonly #options: DemoOptions;
-  readonly #seatsFile: string;
+  readonly #options: SaleOrder;
   readonly #seats: readonly Seat[];
   readonly #resources: readonly string[];
   readonly #dir: string;
@@ -62,12 +65,13 @@ class Demo {
   readonly #rules: Rules;
   readonly #server: ServerOptions;
   readonly #progress: Progress;
+  readonly #kills: readonly Condition[];
   #createMs: number = 0;
   #abort: (reason: Error) => void = () => undefined;
 
-  constructor(options: DemoOptions, seatsFile: string, seats: readonly Seat[], dir: string) {
+  constructor(options: SaleOrder, kills: readonly Condition[], seats: readonly Seat[], dir: string) {
     this.#options = options;
-    this.#seatsFile = seatsFile;
+    this.#kills = kills;
     this.#seats = seats;
     this.#resources = seats.map(seatResource);
     this.#dir = dir;
@@ -80,7 +84,7 @@ class Demo {
       configFile: join(dir, 'config.json'),
       logFile: join(dir, 'server.log'),
       slotMs,
-      checkpointEveryMib: CHECKPOINT_EVERY_MIB,
+      checkpointEveryMib: checkpointEveryMib(options.buyers),
       checkpointMibPerSecond: CHECKPOINT_MIB_PER_SECOND,
     };
     this.#progress = new Progress(seats.length);
@@ -103,13 +107,16 @@ class Demo {
   async #run(): Promise<boolean> {
     const {seed, buyers, keep} = this.#options;
     this.#progress.say(`An on-sale: ${this.#hall()}, ${grouped(buyers)} buyers, seed ${seed}.`);
+    for (const condition of this.#options.kills === null ? CONDITIONS : []) {
+      if (!this.#kills.includes(condition)) this.#progress.say(`Too small for a kill ${CONDITION_NAMES[condition]}.`);
+    }
     if (keep) this.#progress.say(`Everything is kept in ${this.#dir}.`);
     const facts = await this.#sell();
     if (facts.failure !== null) throw new Error(facts.failure);
     this.#progress.say('The sale is over; the auditor reads API, ledgers and log.');
     const started = performance.now();
     const api = await this.#readApi();
-    const server = verifyDirectory(this.#server.dataDir);
+    const server = await verifyDirectory(this.#server.dataDir);
     const result = this.#audit(facts, api, server);
     const report = renderReport({
       seed,
@@ -148,7 +155,7 @@ class Demo {
         rules: this.#rules,
         server: this.#server,
         unansweredLeast: options.unanswered,
-        kills: planKills(options.kills, settings),
+        kills: planKills(this.#kills, settings),
       },
       server,
       this.clients,
@@ -166,7 +173,7 @@ class Demo {
     return Array.from({length: clients}, (_, client) => ({
       type: 'setup',
       settings: this.#settings,
-      seatsFile: this.#seatsFile,
+      seatsFile: this.#options.seatsFile,
       ledgerFile: this.#ledger(ledgerName(client)),
       client,
       clients,
@@ -210,6 +217,11 @@ class Demo {
 
 function ledgerName(client: number): string {
   return `client_${client + 1}.jsonl`;
+}
+
+function checkpointEveryMib(buyers: number): number {
+  const {least, most, buyersPerMib} = CHECKPOINT_EVERY_MIB;
+  return Math.min(most, Math.max(least, Math.floor(buyers / buyersPerMib)));
 }
 
 async function stopServer(server: ServerProcess): Promise<void> {

@@ -5,7 +5,7 @@
  */
 import type {Condition} from '../arguments.ts';
 import {Random} from '../random.ts';
-import type {SaleSettings} from '../settings.ts';
+import {paceOf, type SaleSettings} from '../settings.ts';
 import type {Totals} from './client_processes.ts';
 import type {Watched} from './watcher.ts';
 
@@ -24,6 +24,8 @@ export interface Moment {
   readonly totals: Totals;
   /** The lsn of the checkpoint that is being written, or null. */
   readonly checkpoint: string | null;
+  /** True once this server has finished a checkpoint, or has had time enough for one. */
+  readonly checkpointed: boolean;
   /** Null until the server answered a question for it in this life. */
   readonly watched: Watched | null;
 }
@@ -57,11 +59,12 @@ const UNANSWERED_MARGIN = 1.25;
 export function planKills(conditions: readonly Condition[], settings: SaleSettings): PlannedKill[] {
   const random = new Random(settings.seed, 'kills');
   const [, secondRush = 0] = settings.rushesMs;
+  const pace = paceOf(settings.buyers);
   // Every number is drawn whatever was asked for, so that leaving one kill out does not move the others.
   const all: PlannedKill[] = [
-    {condition: 'unanswered', fromMs: random.chance(0.5) ? 0 : secondRush, delayMs: random.between(0, 40)},
-    {condition: 'checkpoint', fromMs: random.between(4200, 5800), delayMs: random.between(20, 400)},
-    {condition: 'expirations', fromMs: random.between(7800, 9000), delayMs: 0},
+    {condition: 'unanswered', fromMs: random.chance(0.5) ? 0 : secondRush, delayMs: pace < 1 ? 0 : random.between(0, 40)},
+    {condition: 'checkpoint', fromMs: pace * random.between(4200, 5800), delayMs: random.between(20, 400)},
+    {condition: 'expirations', fromMs: pace * random.between(7800, 9000), delayMs: 0},
   ];
   return all.filter(({condition}) => conditions.includes(condition));
 }
@@ -74,7 +77,8 @@ export function isMet(planned: PlannedKill, moment: Moment, unansweredLeast: num
     case 'checkpoint':
       return moment.checkpoint !== null;
     case 'expirations':
-      return (moment.watched?.backlog ?? 0) > 0;
+      // After a checkpoint, so that one of the recoveries begins with a snapshot.
+      return moment.checkpointed && (moment.watched?.backlog ?? 0) > 0;
   }
 }
 

@@ -40,6 +40,8 @@ const OPENING_MS = 150;
 /** After a start, before the next kill: the clients are to be heard of again first. */
 const SETTLE_MS = 300;
 const AGAIN_MS = 250;
+/** How long a kill that would rather come after a checkpoint waits for one. */
+const CHECKPOINTED_MS = 4000;
 const KILLS_MAX = 10;
 const SALE_MAX_MS = 120_000;
 
@@ -57,9 +59,10 @@ export class Sale {
   #watched: Watched | null = null;
   #life: number = 0;
   #openedUs: number = 0;
-  #settledMs: number = 0;
+  #welcomedMs: number = 0;
   #metSinceMs: number | null = null;
-  #killSent: boolean = false;
+  /** When the server of this life was killed, or null. */
+  #killedAtMs: number | null = null;
   #checkpointsFinished: number = 0;
   #failure: string | null = null;
 
@@ -86,13 +89,15 @@ export class Sale {
   async run(): Promise<SaleFacts> {
     await this.#welcome();
     this.#openedUs = nowUs() + OPENING_MS * 1000;
+    this.#clients.onStatus = () => this.#strike();
     this.#clients.tell({type: 'doors', atUs: this.#openedUs});
     let durationMs = 0;
     while (this.#failure === null) {
       const sinceOpeningMs = (nowUs() - this.#openedUs) / 1000;
       this.#progress.turn(sinceOpeningMs, this.#clients.totals);
-      await this.#turn(sinceOpeningMs);
-      if (this.#server.hasEnded && !this.#killSent) this.fail('the server ended by itself');
+      this.#strike();
+      if (this.#killedAtMs !== null) await this.#afterKill(this.#killedAtMs);
+      else if (this.#server.hasEnded) this.fail('the server ended by itself');
       const {buyersLeft, lastDeadline} = this.#clients.totals;
       if (buyersLeft === 0 && durationMs === 0) durationMs = sinceOpeningMs;
       if (buyersLeft === 0 && this.#isQuiet(lastDeadline)) break;
@@ -118,8 +123,11 @@ export class Sale {
     this.#clients.tell({type: 'server', port: this.#server.port, life: this.#life});
     this.#watched = null;
     this.#watcher = await Watcher.open(this.#server.port);
-    this.#watcher.listen(watched => this.#onMetrics(watched));
-    this.#settledMs = performance.now() + SETTLE_MS;
+    this.#watcher.listen(watched => {
+      this.#watched = watched;
+      this.#strike();
+    });
+    this.#welcomedMs = performance.now();
   }
 
   /** No ordinary hold is open any more: the server's time is past the last deadline, and nothing waits to be ended. */
@@ -128,40 +136,43 @@ export class Sale {
     return this.#watched !== null && this.#watched.slot > lastDeadline + 1 && this.#watched.backlog === 0;
   }
 
-  async #turn(sinceOpeningMs: number): Promise<void> {
+  /**
+   * Kills the server when a moment has come. Called wherever something is heard, because a moment may be over within a
+   * millisecond; what follows from it is done by the loop.
+   */
+  #strike(): void {
     const [planned] = this.#planned;
-    const unready = planned === undefined || sinceOpeningMs < planned.fromMs || !this.#clients.allConnected(this.#life);
-    if (unready || (this.#life > 0 && performance.now() < this.#settledMs)) return;
+    if (planned === undefined || this.#killedAtMs !== null) return;
+    const sinceOpeningMs = (nowUs() - this.#openedUs) / 1000;
+    if (!this.#isReadyFor(planned, sinceOpeningMs)) return;
     if (planned.condition === 'expirations') this.#watcher?.ask();
     if (!isMet(planned, this.#moment(sinceOpeningMs), this.#options.unansweredLeast)) {
       this.#metSinceMs = null;
       return;
     }
     this.#metSinceMs ??= sinceOpeningMs;
-    if (sinceOpeningMs - this.#metSinceMs >= planned.delayMs) await this.#kill(planned);
+    if (sinceOpeningMs - this.#metSinceMs < planned.delayMs) return;
+    this.#killedAtMs = sinceOpeningMs;
+    this.#server.kill();
   }
 
-  /** The moment of expirations may be over within a millisecond, so it is acted on where it is heard of. */
-  #onMetrics(watched: Watched): void {
-    this.#watched = watched;
-    const [planned] = this.#planned;
-    const sinceOpeningMs = (nowUs() - this.#openedUs) / 1000;
-    if (planned?.condition !== 'expirations' || sinceOpeningMs < planned.fromMs) return;
-    if (watched.backlog === 0 || performance.now() < this.#settledMs || !this.#clients.allConnected(this.#life)) return;
-    this.#killSent = true;
-    this.#server.kill();
+  /** Its time has come, and every client has been heard of in this life of the server. */
+  #isReadyFor(planned: PlannedKill, sinceOpeningMs: number): boolean {
+    const settled = this.#life === 0 || performance.now() >= this.#welcomedMs + SETTLE_MS;
+    return settled && sinceOpeningMs >= planned.fromMs && this.#clients.allConnected(this.#life);
   }
 
   #moment(sinceOpeningMs: number): Moment {
-    const {checkpoint} = this.#server;
-    return {sinceOpeningMs, totals: this.#clients.totals, checkpoint, watched: this.#watched};
+    const {checkpoint, checkpointsFinished} = this.#server;
+    const checkpointed = checkpointsFinished > 0 || performance.now() > this.#welcomedMs + CHECKPOINTED_MS;
+    return {sinceOpeningMs, totals: this.#clients.totals, checkpoint, checkpointed, watched: this.#watched};
   }
 
-  async #kill(planned: PlannedKill): Promise<void> {
-    const killedAtMs = (nowUs() - this.#openedUs) / 1000;
+  /** Sees what a kill left behind, whether it counts, and starts the next server. */
+  async #afterKill(killedAtMs: number): Promise<void> {
+    const [planned] = this.#planned;
+    if (planned === undefined) return;
     const slotBefore = this.#watched?.slot ?? 0;
-    this.#killSent = true;
-    this.#server.kill();
     const exit = await this.#server.exited;
     if (exit.signal !== 'SIGKILL') {
       this.fail(`the server ended by itself (${exit.signal ?? exit.code})`);
@@ -194,7 +205,7 @@ export class Sale {
     this.#checkpointsFinished += this.#server.checkpointsFinished;
     this.#server = await ServerProcess.start(this.#options.server);
     this.#life++;
-    this.#killSent = false;
+    this.#killedAtMs = null;
     this.#metSinceMs = null;
     this.#recoveries.push(this.#server.recovery);
     this.#progress.recovered(this.#server.recovery);

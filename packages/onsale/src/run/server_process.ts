@@ -2,10 +2,11 @@
  * The real server as a process: started on a data directory, known by what it logs, killed or stopped. One object is one
  * life of the server; the next one starts on what this one left.
  */
-import {type ChildProcessByStdio, spawn, spawnSync} from 'node:child_process';
+import {type ChildProcessByStdio, spawn} from 'node:child_process';
 import {appendFileSync} from 'node:fs';
 import {createInterface} from 'node:readline';
 import type {Readable} from 'node:stream';
+import {text} from 'node:stream/consumers';
 import {fileURLToPath} from 'node:url';
 import {STARTUP_KIND_NAMES} from '@allocdb/api';
 
@@ -148,10 +149,19 @@ export function killServers(): void {
 }
 
 /** What the server says of a data directory that no server uses. */
-export function verifyDirectory(dataDir: string): Record<string, unknown> {
-  const ran = spawnSync(process.execPath, [serverMain(), 'verify', dataDir, '--json'], {encoding: 'utf8'});
-  const event = parseEvent(ran.stdout.trim());
-  return event ?? {ok: false, problems: [`exit ${ran.status}`, ran.stderr.trim()]};
+export async function verifyDirectory(dataDir: string): Promise<Record<string, unknown>> {
+  const child = spawn(process.execPath, [serverMain(), 'verify', dataDir, '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [out, words, code] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', resolve);
+    }),
+  ]);
+  return parseEvent(out) ?? {ok: false, problems: [`exit ${code}`, words.trim()]};
 }
 
 function serverMain(): string {

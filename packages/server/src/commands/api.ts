@@ -3,10 +3,10 @@
  * each with a length-prefixed response in order; what a response says is durable before it is written. A frame that is no
  * request is answered by its codec error (0xE0 …). End of input closes the directory cleanly.
  */
-import {readFileSync} from 'node:fs';
 import {CodecError, codecErrorFrame} from '@allocdb/api';
-import {parseConfig, SingleNodeEngine} from '@allocdb/node';
+import {SingleNodeEngine} from '@allocdb/node';
 import {createDirectoryAt} from '@allocdb/node/testing';
+import {readConfig} from '../config_input.ts';
 import {EXIT, fail} from '../exit.ts';
 
 /** Flags of `api` as the command line gives them. */
@@ -18,9 +18,10 @@ export interface ApiFlags {
 
 /** Longest frame that is read; a longer length is taken for garbage. */
 const FRAME_BYTES_MAX: number = 64 << 20;
+const LENGTH_BYTES = 4;
 
 export async function api(dir: string, flags: ApiFlags): Promise<void> {
-  const config = parseConfig(readFileSync(flags.config, 'utf8'));
+  const config = readConfig(flags.config);
   if (flags.startLsn !== undefined || flags.startSlot !== undefined) {
     await createDirectoryAt(dir, config, {lsn: flags.startLsn ?? 0n, slot: flags.startSlot ?? 0n});
   }
@@ -33,25 +34,37 @@ export async function api(dir: string, flags: ApiFlags): Promise<void> {
 }
 
 async function answerAll(engine: SingleNodeEngine): Promise<void> {
-  let rest = Buffer.alloc(0);
+  // Joined only when a frame is complete: a long one arrives in very many chunks.
+  let chunks: Buffer[] = [];
+  let have = 0;
+  let need = LENGTH_BYTES;
   for await (const chunk of process.stdin) {
-    const input = rest.length === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer]);
+    chunks.push(chunk as Buffer);
+    have += (chunk as Buffer).length;
+    if (have < need) continue;
+    const input = chunks.length === 1 ? (chunk as Buffer) : Buffer.concat(chunks);
     const responses: Uint8Array[] = [];
+    need = LENGTH_BYTES;
     let at = 0;
-    while (input.length - at >= 4) {
+    while (input.length - at >= LENGTH_BYTES) {
       const length = input.readUInt32LE(at);
       if (length > FRAME_BYTES_MAX) {
         await writeOut(responses);
         fail(EXIT.FAILURE, `a frame of ${length} bytes was announced; at most ${FRAME_BYTES_MAX} are read`);
       }
-      if (input.length - at - 4 < length) break;
-      responses.push(answer(engine, input.subarray(at + 4, at + 4 + length)));
-      at += 4 + length;
+      const end = at + LENGTH_BYTES + length;
+      if (input.length < end) {
+        need = end - at;
+        break;
+      }
+      responses.push(answer(engine, input.subarray(at + LENGTH_BYTES, end)));
+      at = end;
     }
     await writeOut(responses);
-    rest = Buffer.from(input.subarray(at));
+    chunks = [Buffer.from(input.subarray(at))];
+    have = input.length - at;
   }
-  if (rest.length > 0) fail(EXIT.FAILURE, `the input ends within a frame (${rest.length} bytes are left)`);
+  if (have > 0) fail(EXIT.FAILURE, `the input ends within a frame (${have} bytes are left)`);
 }
 
 function answer(engine: SingleNodeEngine, frame: Uint8Array): Uint8Array {

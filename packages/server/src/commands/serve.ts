@@ -2,10 +2,10 @@
  * `allocdb serve DIR`: runs the server until SIGTERM or SIGINT, then stops gracefully and exits 0. Everything that can be
  * wrong with flags, configuration, directory or port is said in one message, with every offending field named.
  */
-import {existsSync, readFileSync} from 'node:fs';
+import {existsSync} from 'node:fs';
 import {join} from 'node:path';
-import {parseConfig} from '@allocdb/node';
 import {AllocDbServer, type ServerOptions} from '../allocdb_server.ts';
+import {readConfig, readText} from '../config_input.ts';
 import {defaultConfig, explainConfig} from '../default_config.ts';
 import {EXIT, fail} from '../exit.ts';
 import {createLog} from '../log.ts';
@@ -29,7 +29,7 @@ const MIB: number = 1 << 20;
 export async function serve(dir: string, flags: ServeFlags): Promise<void> {
   const log = createLog();
   const isNew = !existsSync(join(dir, 'CONFIG'));
-  const given = flags.config === undefined ? null : parseConfig(readFileSync(flags.config, 'utf8'));
+  const given = flags.config === undefined ? null : readConfig(flags.config);
   const options: ServerOptions = {
     dir,
     listen: flags.listen,
@@ -69,6 +69,6 @@ async function start(options: ServerOptions): Promise<AllocDbServer> {
 }
 
 function readToken(file: string): string {
-  const token = readFileSync(file, 'utf8').trim();
+  const token = readText(file, '--token-file').trim();
   return token === '' ? fail(EXIT.FAILURE, `${file} holds no token`) : token;
 }

@@ -1,0 +1,43 @@
+import {execFileSync} from 'node:child_process';
+import {fileURLToPath} from 'node:url';
+import {expect, test} from 'vitest';
+import {RESULT} from '../src/index.ts';
+
+const BYTES_PER_COMMAND_MAX = 0.1;
+
+interface Measured {
+  commands: number;
+  /** Bytes of heap a command took in each round, by commands for each slot. */
+  perCommand: Record<string, number[]>;
+  kept: number;
+  codes: number[];
+}
+
+/** Runs the workload in a process whose heap nothing else uses. */
+function measure(): Measured {
+  const script = fileURLToPath(new URL('heap_gate.ts', import.meta.url));
+  const root = fileURLToPath(new URL('../../..', import.meta.url));
+  const text = execFileSync(process.execPath, ['--expose-gc', '--import', 'tsx', script], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  return JSON.parse(text) as Measured;
+}
+
+test('applying millions of commands allocates nothing, at many and at few commands a slot', {timeout: 300_000}, () => {
+  const {commands, perCommand, kept, codes} = measure();
+  expect(commands).toBeGreaterThan(2_500_000);
+  for (const [pace, rounds] of Object.entries(perCommand)) {
+    process.stdout.write(
+      `heap bytes per command, ${pace} a slot: ${rounds.map(bytes => bytes.toFixed(3)).join(' ')}\n`,
+    );
+    // A late optimisation may show in one round; an allocation per command or slot shows in all of them.
+    const median = [...rounds].sort((a, b) => a - b)[rounds.length >> 1];
+    expect(median).toBeLessThan(BYTES_PER_COMMAND_MAX);
+  }
+  expect(kept).toBeLessThan(BYTES_PER_COMMAND_MAX);
+  // It was work that was done: grants, refusals, repeats.
+  expect(codes[RESULT.OK]).toBeGreaterThan(2_000_000);
+  expect(codes[RESULT.RESOURCE_BUSY]).toBeGreaterThan(10_000);
+  expect(codes[0]).toBeGreaterThan(100_000);
+});
