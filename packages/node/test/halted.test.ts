@@ -182,6 +182,62 @@ describe('a sync fails', () => {
   });
 });
 
+describe('the log fails between frames', () => {
+  /** Refuses to make room for the next segment, with an error that is not a full disk. */
+  class RoomlessDisk extends HeldDisk {
+    refuses: boolean = false;
+
+    override open(path: string, mode: 'read' | 'write' | 'create'): number {
+      if (!this.refuses || !path.includes('spare')) return super.open(path, mode);
+      throw Object.assign(new Error('EIO: no spare'), {code: 'EIO'});
+    }
+  }
+
+  const requests = [create(1n), batch(3, 1n), reserve(1n), tick(900n)];
+
+  test.each([0, 1, 2, 3])('a request that meets it is answered, and never throws (%i)', async kind => {
+    const disk = new RoomlessDisk();
+    disk.hold = false;
+    const engine = openOn(disk, {segmentBytes: 16 * 1024, maxFrameBytes: 4096});
+    for (let i = 1n; i <= 3n; i++) engine.handleApiRequest(create(i));
+    for (let i = 1n; i <= 3n; i++) engine.handleApiRequest(reserve(i, 1n));
+    disk.refuses = true;
+    // Without a turn of the event loop nothing is prepared in the background: the room is asked for when it is needed.
+    while (engine.directory.wal.metrics.bytesWritten < 11_000) engine.handleApiRequest(create(1n));
+    const request = requests[kind] ?? create(1n);
+    let answer = '';
+    for (let i = 0; i < 30 && engine.state === 'running'; i++) {
+      answer = said(engine.handleApiRequest(kind === 3 && i < 1 ? create(1n) : request));
+    }
+    for (let i = 0; i < 30 && engine.state === 'running'; i++) answer = said(engine.handleApiRequest(create(1n)));
+    expect(engine.state).toBe('halted');
+    expect(answer).toMatch(/^(engine_halted|\[engine_halted, engine_halted, engine_halted\])$/);
+    expect(engine.haltCause?.message).toContain('EIO');
+    const caller = new Caller(engine);
+    caller.send(create(1n), resource(1n));
+    await until(() => caller.responses.length === 2);
+    expect(caller.said).toEqual(['engine_halted', 'resource_engine_halted']);
+    await engine.close();
+    disk.refuses = false;
+    expect(said(openOn(disk).handleApiRequest(resource(1n)))).toBe('resource_found');
+  });
+
+  test('pipelined answers that wait are told, also those of other callers', async () => {
+    const disk = new RoomlessDisk();
+    disk.hold = false;
+    const engine = openOn(disk, {segmentBytes: 16 * 1024, maxFrameBytes: 4096, commitMode: 'async'});
+    disk.refuses = true;
+    while (engine.directory.wal.metrics.bytesWritten < 10_000) engine.handleApiRequest(create(1n));
+    const callers = [new Caller(engine), new Caller(engine)];
+    for (let i = 0; i < 60; i++) callers[i % 2]?.send(create(BigInt(i)), resource(1n));
+    await until(() => callers.every(caller => caller.responses.length === 60));
+    expect(engine.state).toBe('halted');
+    for (const caller of callers) {
+      expect(new Set(caller.said)).toEqual(new Set(['engine_halted', 'resource_engine_halted']));
+    }
+  });
+});
+
 describe('a batch over several frames', () => {
   function small(): {disk: HeldDisk; engine: SingleNodeEngine} {
     const disk = new HeldDisk();

@@ -58,8 +58,14 @@ function saleRows({seed, buyers, clients, hall, sale, audit, createMs, digest}: 
     ['buyers', `${grouped(buyers)}, acted for by ${clients} client processes`],
     ['duration', `${(sale.durationMs / 1000).toFixed(1)} s from the doors to the last buyer, crashes included`],
     ['winners', `${grouped(winners)} buyers own seats, ${grouped(invoiced)} hold some on invoice`],
-    ['seats', `${grouped(sum.sold)} sold + ${grouped(sum.held)} held + ${grouped(sum.free)} free = ${grouped(sum.all)}`],
-    ['holds', `${grouped(leases.length)} granted, ${grouped(refunds)} given back, ${grouped(history.expirations.length)} expired`],
+    [
+      'seats',
+      `${grouped(sum.sold)} sold + ${grouped(sum.held)} held + ${grouped(sum.free)} free = ${grouped(sum.all)}`,
+    ],
+    [
+      'holds',
+      `${grouped(leases.length)} granted, ${grouped(refunds)} given back, ${grouped(history.expirations.length)} expired`,
+    ],
     ['log', `${grouped(history.lastLsn)} records, ${sale.checkpointsFinished} checkpoints finished`],
     ['digest', digest],
   ];
@@ -75,7 +81,12 @@ function answerRows({sale, audit}: ReportInput): Row[] {
     ['in all', `${grouped(count)} to buyers, ${grouped(seen.length)} of them looks at a seat; ${again}`],
     ['per second', `${grouped(perSecond)} on average, ${grouped(ledgers.busiestSecond)} in the busiest second`],
     ['latency', `p50 ${ms(latencies, 0.5)}   p99 ${ms(latencies, 0.99)}   max ${ms(latencies, 1)}   (sent once)`],
-    ['across a crash', interrupted.length === 0 ? 'none' : `${grouped(interrupted.length)}, p50 ${ms(interrupted, 0.5)}   max ${ms(interrupted, 1)}   (sent again until answered)`],
+    [
+      'across a crash',
+      interrupted.length === 0
+        ? 'none'
+        : `${grouped(interrupted.length)}, p50 ${ms(interrupted, 0.5)}   max ${ms(interrupted, 1)}   (sent again until answered)`,
+    ],
   ];
 }
 
@@ -94,7 +105,10 @@ function killRows({sale, audit}: ReportInput, index: number): Row[] {
   const rows: Row[] = [
     ['moment', `${(kill.atMs / 1000).toFixed(2)} s after the doors, ${CONDITION_NAMES[kill.condition]}`],
     ['proof', kill.proof ?? 'not met; repeated'],
-    ['unanswered', `${grouped(requests)}: ${grouped(before)} had been executed, ${grouped(after)} were when sent again, ${grouped(looks)} looks`],
+    [
+      'unanswered',
+      `${grouped(requests)}: ${grouped(before)} had been executed, ${grouped(after)} were when sent again, ${grouped(looks)} looks`,
+    ],
     ['log', `ended at lsn ${grouped(kill.lastLsn)}`],
   ];
   if (recovery !== undefined) {
@@ -112,7 +126,10 @@ function auditRows({audit, auditMs}: ReportInput): Row[] {
   const rows = names.map((name): Row => {
     const failed = findings.failed(name);
     const count = `${grouped(findings.looked(name)).padStart(9)} checked`;
-    return [name, `${failed === 0 ? 'ok    ' : 'FAILED'} ${count}${failed === 0 ? '' : `, ${grouped(failed)} failed`}   ${CHECKS[name]}`];
+    return [
+      name,
+      `${failed === 0 ? 'ok    ' : 'FAILED'} ${count}${failed === 0 ? '' : `, ${grouped(failed)} failed`}   ${CHECKS[name]}`,
+    ];
   });
   return [...rows, ['took', `${auditMs.toFixed(0)} ms`]];
 }

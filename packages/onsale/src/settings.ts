@@ -37,7 +37,7 @@ export function paceOf(buyers: number): number {
 export function saleSettings(seed: number, buyers: number, window: number): SaleSettings {
   const random = new Random(seed, 'rushes');
   const pace = paceOf(buyers);
-  const rushesMs = [0, random.between(3000, 3800), random.between(6200, 7200), random.between(9200, 10_400)];
+  const rushesMs = [0, random.between(2600, 3200), random.between(5200, 6000), random.between(7800, 8800)];
   return {
     seed,
     buyers,
@@ -46,8 +46,8 @@ export function saleSettings(seed: number, buyers: number, window: number): Sale
     invoiceSlots: INVOICE_MS / SLOT_MS,
     window,
     rushesMs: rushesMs.map(ms => Math.round(pace * ms)),
-    lastArrivalMs: Math.round(pace * 12_500),
-    closesMs: Math.round(pace * 17_000),
+    lastArrivalMs: Math.round(pace * 10_500),
+    closesMs: Math.round(pace * 14_500),
   };
 }
 

@@ -14,6 +14,7 @@ import {
   lastSlotOf,
   MonotonicSlotClock,
   SingleNodeEngine,
+  STARTUP_KIND_NAMES,
   TRUST_REQUEST_SLOTS,
 } from '@allocdb/node';
 import type {Log} from './log.ts';
@@ -113,6 +114,7 @@ export class AllocDbServer {
       dir: options.dir,
       recovery: {
         ...recovery,
+        startupKind: STARTUP_KIND_NAMES[recovery.startupKind],
         loadedSnapshotLsn: textOf(recovery.loadedSnapshotLsn),
         replayedLastLsn: textOf(recovery.replayedLastLsn),
         cutBytes,

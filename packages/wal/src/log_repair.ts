@@ -6,8 +6,8 @@
  * reached the disk is written again, since a kernel that failed a sync shows bytes that it does not hold on disk.
  */
 
-import {type FileIo, joinPath, writeFully} from './file_io.ts';
-import {FILE, roundUp} from './format.ts';
+import {type FileIo, joinPath, readFully, writeFully} from './file_io.ts';
+import {FILE} from './format.ts';
 import type {LogScan, LogTail} from './log_scan.ts';
 import {isSegmentName} from './segment_header.ts';
 
@@ -55,8 +55,8 @@ function repairTail(io: FileIo, handle: number, tail: LogTail): void {
     }
   }
   if (isInDoubt) {
-    const frame = new Uint8Array(roundUp(tail.lastDataBytes, tail.segment.blockBytes));
-    io.read(handle, frame, 0, frame.length, tail.lastDataOffset);
+    const frame = new Uint8Array(tail.lastDataBytes);
+    readFully(io, handle, frame, 0, frame.length, tail.lastDataOffset);
     writeFully(io, handle, frame, frame.length, tail.lastDataOffset);
   }
   if (isTorn || isInDoubt) io.datasync(handle);

@@ -65,8 +65,8 @@ export class OperationTable {
 
   /** The row that the next insert will write. */
   get nextRow(): number {
-    // A full ring first gives up its oldest row, which is then the next one.
-    return this.stored === this.capacity ? this.head : this.physicalRow(this.stored);
+    // Also where the ring is full: it first gives up its oldest row, which stands at the same place.
+    return this.physicalRow(this.stored);
   }
 
   /** True for rows that are physically there, retired ones included. */

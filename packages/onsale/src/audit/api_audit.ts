@@ -114,7 +114,8 @@ export class ApiAudit {
       this.#findings.check(
         'one_owner',
         right,
-        () => `${name} names owner ${named ?? 'none'}, and is listed by ${listed.length === 0 ? 'none' : listed.join(' and ')}`,
+        () =>
+          `${name} names owner ${named ?? 'none'}, and is listed by ${listed.length === 0 ? 'none' : listed.join(' and ')}`,
       );
     }
   }
@@ -130,7 +131,11 @@ export class ApiAudit {
       for (const seat of shown.seats) {
         const state = this.#api.seats.get(seat) ?? null;
         const sold = state !== null && state.state === 'confirmed' && state.lease === id;
-        this.#findings.check('sale_kept', sold, () => `buyer ${buyer} was sold seat ${seat}, which is ${textOf(state)}`);
+        this.#findings.check(
+          'sale_kept',
+          sold,
+          () => `buyer ${buyer} was sold seat ${seat}, which is ${textOf(state)}`,
+        );
       }
     }
   }

@@ -5,13 +5,14 @@
  * Three sources that were written by different hands must tell one story: what the database logged, what it told its
  * clients, and what it shows when asked.
  */
+
+import type {LedgerLine} from '../ledger.ts';
 import {ApiAudit, type ApiView, type NamedSeat, type SeatSum} from './api_audit.ts';
 import {ClockAudit} from './clock_audit.ts';
 import {Findings} from './findings.ts';
 import {History, type Rules} from './history.ts';
 import {type Crash, LedgerAudit} from './ledger_audit.ts';
 import type {LogRecord} from './log_command.ts';
-import type {LedgerLine} from '../ledger.ts';
 
 /** The log, read from its beginning; `digest` is of what was read so far. */
 export interface RecordedLog {
@@ -41,7 +42,6 @@ export interface AuditInput {
   /** In order: crash i ended life i. */
   readonly crashes: readonly Crash[];
   readonly api: ApiView;
-  readonly server: ServerVerdict;
 }
 
 export interface AuditResult {
@@ -71,12 +71,19 @@ export function audit(input: AuditInput): AuditResult {
   api.checkOwners(input.seats);
   api.checkSales(ledgers.sales);
 
-  const {server} = input;
-  findings.check('server', server.ok, () => `it says ${server.text}`);
-  findings.check('server', server.lsn === history.lastLsn, () => `it ends at lsn ${server.lsn}, not ${history.lastLsn}`);
-  const seatCount = history.seats.size;
-  findings.check('server', server.resources === seatCount, () => `it has ${server.resources} seats, not ${seatCount}`);
   return {findings, history, ledgers, sum};
+}
+
+/** Holds the server's verification of the same directory against what the auditor found. */
+export function checkVerdict({findings, history}: AuditResult, server: ServerVerdict): void {
+  findings.check('server', server.ok, () => `it says ${server.text}`);
+  findings.check(
+    'server',
+    server.lsn === history.lastLsn,
+    () => `it ends at lsn ${server.lsn}, not ${history.lastLsn}`,
+  );
+  const seats = history.seats.size;
+  findings.check('server', server.resources === seats, () => `it has ${server.resources} seats, not ${seats}`);
 }
 
 /** Replays the log, and compares its hash at each crash with the one that was taken then. */

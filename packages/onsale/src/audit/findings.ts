@@ -11,7 +11,8 @@ export const CHECKS = {
   expire_late: 'log: no hold expires before its deadline slot, and only holds expire',
   ledger_form: 'ledgers: every line can be read, and nothing was turned away',
   answer_logged: 'ledgers: every answer is in the log, at its lsn, for the command that was sent',
-  answer_true: 'ledgers: every answer is what the log’s history makes it (granted only free seats, refused only for cause)',
+  answer_true:
+    'ledgers: every answer is what the log’s history makes it (granted only free seats, refused only for cause)',
   answer_stable: 'ledgers: asked again, an operation answers as it did first',
   answer_survived: 'ledgers: what was acknowledged before a crash survived it',
   answer_cached: 'ledgers: “executed before” is said exactly of what was executed before',

@@ -136,7 +136,8 @@ export class LedgerAudit {
     this.#findings.check(
       'answer_cached',
       cached === wanted,
-      () => `${place}: operation ${entry.operation} was ${wanted ? '' : 'not '}executed before, the answer says otherwise`,
+      () =>
+        `${place}: operation ${entry.operation} was ${wanted ? '' : 'not '}executed before, the answer says otherwise`,
     );
   }
 
@@ -178,7 +179,8 @@ export class LedgerAudit {
 function whyMisplaced(entry: AnswerEntry, executed: Executed | undefined): string | null {
   const {operation, lsn, command} = entry;
   if (executed === undefined) return `operation ${operation} was answered with lsn ${lsn} and is not in the log`;
-  if (executed.lsn !== lsn) return `operation ${operation} was answered with lsn ${lsn}, the log has it at ${executed.lsn}`;
+  if (executed.lsn !== lsn)
+    return `operation ${operation} was answered with lsn ${lsn}, the log has it at ${executed.lsn}`;
   if (!sameCommand(executed.command, command)) return `lsn ${lsn} is another command than the one that was sent`;
   return null;
 }

@@ -4,7 +4,7 @@
  * whether two readings saw the same history.
  */
 import {createHash, type Hash} from 'node:crypto';
-import {readWal, READ} from '@allocdb/wal';
+import {type LogCursor, READ, readWal} from '@allocdb/wal';
 import {decodeRecord, type LogRecord} from './log_command.ts';
 
 export class LogSource {
@@ -21,6 +21,18 @@ export class LogSource {
 
   /** The records after the last one read, to the end of the log. Throws what the log reader throws. */
   *read(): Generator<LogRecord> {
+    for (const cursor of this.#walk()) {
+      const payload = cursor.bytes.subarray(cursor.offset, cursor.offset + cursor.length);
+      yield {lsn: this.lastLsn, slot: Number(cursor.stamp), content: decodeRecord(cursor.type, payload)};
+    }
+  }
+
+  /** Goes to the end of the log as `read` does, for lsn and hash alone. */
+  advance(): void {
+    for (const _ of this.#walk());
+  }
+
+  *#walk(): Generator<LogCursor> {
     const cursor = this.lastLsn === 0 ? readWal({dir: this.#dir}) : readWal({dir: this.#dir}, BigInt(this.lastLsn + 1));
     try {
       for (let event = cursor.next(); event !== READ.END; event = cursor.next()) {
@@ -32,7 +44,7 @@ export class LogSource {
         this.#head.setUint32(16, cursor.type);
         this.#hash.update(this.#head).update(payload);
         this.lastLsn = lsn;
-        yield {lsn, slot: Number(cursor.stamp), content: decodeRecord(cursor.type, payload)};
+        yield cursor;
       }
     } finally {
       cursor.close();

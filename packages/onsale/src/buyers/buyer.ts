@@ -146,7 +146,8 @@ export class Buyer {
     this.#operate(this.#ofLease('confirm', lease), response => {
       if (response.resultCode !== 'ok') {
         this.#around.lapsed(seats);
-        this.#around.later(this.#random.between(60, 450), () => this.#choose(false));
+        if (this.#around.isClosing()) this.#around.leaves();
+        else this.#around.later(this.#random.between(60, 450), () => this.#choose(false));
         return;
       }
       this.#around.sold(seats);

@@ -12,6 +12,7 @@ const TIER_DECAY = 0.72;
 /** The higher, the more buyers crowd into the front rows. */
 const FRONT_BIAS = 1.7;
 const FREE = 0;
+const FADE_MS = 50;
 
 interface Tier {
   readonly runs: readonly number[];
@@ -26,9 +27,9 @@ export class HallView {
   readonly #freeOf: Int32Array;
   /** Per seat: until when (ms) it is believed taken; FREE when it is not. */
   readonly #takenUntil: Float64Array;
-  /** Beliefs in the order in which they were formed, to be dropped when their time is over. */
-  #fading: {readonly untilMs: number; readonly seat: number}[] = [];
-  #fadingAt: number = 0;
+  /** Seats whose belief ends in a page of time, by page of FADE_MS. */
+  readonly #fading: Map<number, number[]> = new Map();
+  #page: number = 0;
 
   constructor(seats: readonly Seat[]) {
     this.#runs = runsOf(seats);
@@ -74,7 +75,7 @@ export class HallView {
     for (const seat of seats) {
       if (this.#takenUntil[seat] === FREE) this.#count(seat, -1);
       this.#takenUntil[seat] = Math.max(untilMs, this.#takenUntil[seat] ?? FREE);
-      if (untilMs !== Number.POSITIVE_INFINITY) this.#fading.push({untilMs, seat});
+      if (untilMs !== Number.POSITIVE_INFINITY) this.#fadeAt(Math.ceil(untilMs / FADE_MS), seat);
     }
   }
 
@@ -88,15 +89,21 @@ export class HallView {
 
   /** Drops beliefs whose time is over. */
   fade(nowMs: number): void {
-    let at = this.#fadingAt;
-    for (let fading = this.#fading[at]; fading !== undefined && fading.untilMs <= nowMs; fading = this.#fading[++at]) {
-      const until = this.#takenUntil[fading.seat] ?? FREE;
-      if (until !== FREE && until <= nowMs) this.free([fading.seat]);
+    const page = Math.floor(nowMs / FADE_MS);
+    if (this.#page === 0) this.#page = page;
+    for (; this.#page <= page; this.#page++) {
+      for (const seat of this.#fading.get(this.#page) ?? []) {
+        const until = this.#takenUntil[seat] ?? FREE;
+        if (until !== FREE && until <= nowMs) this.free([seat]);
+      }
+      this.#fading.delete(this.#page);
     }
-    this.#fadingAt = at;
-    if (at < 10_000) return;
-    this.#fading = this.#fading.slice(at);
-    this.#fadingAt = 0;
+  }
+
+  #fadeAt(page: number, seat: number): void {
+    const seats = this.#fading.get(page);
+    if (seats === undefined) this.#fading.set(page, [seat]);
+    else seats.push(seat);
   }
 
   #chooseIn(tier: Tier, count: number, random: Random): number[] | null {

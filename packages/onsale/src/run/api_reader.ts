@@ -13,10 +13,20 @@ const PIPELINED = 2000;
 export async function readApi(port: number, resources: readonly string[]): Promise<ApiView> {
   await using connection = await openRawConnection(`allocdb://127.0.0.1:${port}`);
   const seats = new Map<string, ApiSeat | null>();
-  await ask(connection, resources, id => seatRequest(id), (id, response) => seats.set(id, seatOf(response)));
+  await ask(
+    connection,
+    resources,
+    id => seatRequest(id),
+    (id, response) => seats.set(id, seatOf(response)),
+  );
   const named = new Set([...seats.values()].flatMap(seat => seat?.lease ?? []));
   const leases = new Map<string, ApiLease | null>();
-  await ask(connection, [...named], id => leaseRequest(id), (id, response) => leases.set(id, leaseOf(response)));
+  await ask(
+    connection,
+    [...named],
+    id => leaseRequest(id),
+    (id, response) => leases.set(id, leaseOf(response)),
+  );
   return {seats, leases};
 }
 

@@ -7,8 +7,8 @@ import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {CONDITIONS, type Condition, type DemoOptions, feasibleKills} from '../arguments.ts';
-import {type AuditResult, audit} from '../audit/auditor.ts';
 import type {ApiView} from '../audit/api_audit.ts';
+import {type AuditResult, audit, checkVerdict} from '../audit/auditor.ts';
 import type {Rules} from '../audit/history.ts';
 import {LogSource} from '../audit/log_source.ts';
 import {readLedger} from '../ledger.ts';
@@ -116,8 +116,15 @@ class Demo {
     this.#progress.say('The sale is over; the auditor reads API, ledgers and log.');
     const started = performance.now();
     const api = await this.#readApi();
-    const server = await verifyDirectory(this.#server.dataDir);
-    const result = this.#audit(facts, api, server);
+    const verifying = verifyDirectory(this.#server.dataDir);
+    const result = this.#audit(facts, api);
+    const server = await verifying;
+    checkVerdict(result, {
+      ok: server['ok'] === true,
+      lsn: Number(server['lsn']),
+      resources: Number(server['resources']),
+      text: JSON.stringify(server['problems'] ?? server),
+    });
     const report = renderReport({
       seed,
       buyers,
@@ -192,7 +199,7 @@ class Demo {
     return view;
   }
 
-  #audit(facts: SaleFacts, api: ApiView, server: Record<string, unknown>): AuditResult {
+  #audit(facts: SaleFacts, api: ApiView): AuditResult {
     const names = Array.from({length: this.#options.clients}, (_, client) => ledgerName(client));
     const ledgers = [BOX_OFFICE_LEDGER, ...names].map(name => ({
       lines: readLedger(this.#ledger(name), name),
@@ -205,12 +212,6 @@ class Demo {
       ledgers,
       crashes: facts.kills,
       api,
-      server: {
-        ok: server['ok'] === true,
-        lsn: Number(server['lsn']),
-        resources: Number(server['resources']),
-        text: JSON.stringify(server['problems'] ?? server),
-      },
     });
   }
 }

@@ -62,9 +62,13 @@ export function planKills(conditions: readonly Condition[], settings: SaleSettin
   const pace = paceOf(settings.buyers);
   // Every number is drawn whatever was asked for, so that leaving one kill out does not move the others.
   const all: PlannedKill[] = [
-    {condition: 'unanswered', fromMs: random.chance(0.5) ? 0 : secondRush, delayMs: pace < 1 ? 0 : random.between(0, 40)},
-    {condition: 'checkpoint', fromMs: pace * random.between(4200, 5800), delayMs: random.between(20, 400)},
-    {condition: 'expirations', fromMs: pace * random.between(7800, 9000), delayMs: 0},
+    {
+      condition: 'unanswered',
+      fromMs: random.chance(0.5) ? 0 : secondRush,
+      delayMs: pace < 1 ? 0 : random.between(0, 40),
+    },
+    {condition: 'checkpoint', fromMs: pace * random.between(3600, 5000), delayMs: random.between(20, 400)},
+    {condition: 'expirations', fromMs: pace * random.between(7000, 8400), delayMs: 0},
   ];
   return all.filter(({condition}) => conditions.includes(condition));
 }

@@ -14,7 +14,7 @@ import type {ClientProcesses} from './client_processes.ts';
 import {isMet, type Kill, type Moment, type PlannedKill, proofOf} from './kills.ts';
 import type {Progress} from './progress.ts';
 import {type Recovery, type ServerOptions, ServerProcess} from './server_process.ts';
-import {Watcher, type Watched} from './watcher.ts';
+import {type Watched, Watcher} from './watcher.ts';
 
 export interface SaleOptions {
   readonly settings: SaleSettings;
@@ -50,7 +50,7 @@ export class Sale {
   readonly #clients: ClientProcesses;
   readonly #progress: Progress;
   readonly #log: LogSource;
-  readonly #history: History;
+  readonly #walDir: string;
   readonly #kills: Kill[] = [];
   readonly #recoveries: Recovery[] = [];
   #planned: PlannedKill[];
@@ -72,8 +72,8 @@ export class Sale {
     this.#clients = clients;
     this.#progress = progress;
     this.#planned = [...options.kills];
-    this.#log = new LogSource(join(options.server.dataDir, 'wal'));
-    this.#history = new History(options.rules, new Findings());
+    this.#walDir = join(options.server.dataDir, 'wal');
+    this.#log = new LogSource(this.#walDir);
   }
 
   get server(): ServerProcess {
@@ -180,15 +180,14 @@ export class Sale {
     }
     const unanswered = await this.#clients.lost(this.#life);
     await this.#watcher?.close();
-    for (const record of this.#log.read()) this.#history.apply(record);
-    const slot = Math.max(slotBefore, this.#history.lastSlot);
+    this.#log.advance();
+    const due = planned.condition === 'expirations' ? this.#dueHolds(slotBefore) : {dueHolds: 0, slot: slotBefore};
     const snapshots = readdirSync(join(this.#options.server.dataDir, 'snapshots'));
     const aftermath = {
       unanswered,
       checkpoint: this.#server.checkpoint,
       unfinishedSnapshots: snapshots.filter(name => name.endsWith('.tmp')),
-      dueHolds: this.#history.dueCount(slot),
-      slot,
+      ...due,
     };
     const {condition} = planned;
     const proof = proofOf(condition, aftermath, this.#options.unansweredLeast);
@@ -199,6 +198,14 @@ export class Sale {
     if (proof === null) this.#planned.unshift({...planned, fromMs: killedAtMs + AGAIN_MS});
     if (this.#kills.length >= KILLS_MAX) this.fail(`after ${KILLS_MAX} kills some moments were still not met`);
     await this.#restart();
+  }
+
+  /** Holds that the log shows open although their deadline slot had come: a slot that the server had told or logged. */
+  #dueHolds(slotTold: number): {dueHolds: number; slot: number} {
+    const history = new History(this.#options.rules, new Findings());
+    for (const record of new LogSource(this.#walDir).read()) history.apply(record);
+    const slot = Math.max(slotTold, history.lastSlot);
+    return {dueHolds: history.dueCount(slot), slot};
   }
 
   async #restart(): Promise<void> {
