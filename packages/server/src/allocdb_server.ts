@@ -34,7 +34,7 @@ export interface ServerOptions {
   readonly maxConnections: number;
   readonly checkpoint: Partial<CheckpointOptions>;
   readonly log: Log;
-  /** Bytes of a file of the log; the engine's default unless set. */
+  /** Bytes of a file of the log; the engine's default unless set. Frames are bounded by it: never lower it for a directory. */
   readonly segmentBytes?: number;
   /** Bounds of each connection, where they are to differ from the defaults. */
   readonly limits?: Partial<ConnectionLimits>;
