@@ -10,10 +10,11 @@ export function bytesOfId(id: string): Uint8Array {
 
 /** The id in the 16 bytes at `offset`. */
 export function idAt(bytes: Uint8Array, offset: number): string {
-  const reversed = Buffer.allocUnsafe(16);
-  for (let i = 0; i < 16; i++) reversed[15 - i] = bytes[offset + i] ?? 0;
-  return reversed.toString('hex');
+  for (let i = 0; i < 16; i++) REVERSED[15 - i] = bytes[offset + i] ?? 0;
+  return REVERSED.toString('hex');
 }
+
+const REVERSED: Buffer = Buffer.alloc(16);
 
 /** The id of a u128. */
 export function idOfBigint(value: bigint): string {

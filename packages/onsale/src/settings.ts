@@ -54,7 +54,7 @@ export function saleSettings(seed: number, buyers: number, window: number): Sale
 /** Largest party; the database's bound for a bundle. */
 export const PARTY_MAX = 4;
 /** Holds that one tick of the server ends: few, so that many that fall due together take several ticks. */
-const EXPIRATIONS_PER_TICK = 24;
+export const EXPIRATIONS_PER_TICK = 24;
 const OPERATIONS_PER_BUYER = 16;
 
 /** The configuration of the database, in the form that the server reads. */

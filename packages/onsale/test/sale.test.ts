@@ -67,8 +67,11 @@ describe('kills', () => {
     expect(isMet(checkpoint, moment, 500)).toBe(false);
     expect(isMet(checkpoint, {...moment, checkpoint: '9'}, 500)).toBe(true);
     expect(isMet(expirations, {...moment, watched: {slot: 9, backlog: 0}}, 500)).toBe(false);
-    expect(isMet(expirations, {...moment, watched: {slot: 9, backlog: 1}}, 500)).toBe(true);
-    expect(isMet(expirations, {...moment, checkpointed: false, watched: {slot: 9, backlog: 1}}, 500)).toBe(false);
+    expect(isMet(expirations, {...moment, watched: {slot: 9, backlog: 1}}, 500)).toBe(false);
+    expect(isMet(expirations, {...moment, watched: {slot: 9, backlog: 100}}, 500)).toBe(true);
+    expect(isMet(expirations, {...moment, checkpointed: false, watched: {slot: 9, backlog: 100}}, 500)).toBe(false);
+    const late = {...moment, sinceOpeningMs: expirations.fromMs + 5000, watched: {slot: 9, backlog: 1}};
+    expect(isMet(expirations, late, 500)).toBe(true);
   });
 
   it('count only when what they left behind proves them', () => {

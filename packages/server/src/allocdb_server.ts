@@ -145,7 +145,8 @@ export class AllocDbServer {
 
   #onCheckpoint(info: CheckpointInfo | Error): void {
     if (info instanceof Error) {
-      this.#log.error({event: 'checkpoint_failed', reason: info.message});
+      if (this.#stopped === null) this.#log.error({event: 'checkpoint_failed', reason: info.message});
+      else this.#log.info({event: 'checkpoint_given_up', reason: info.message});
       return;
     }
     const {lsn, digest, bytes, durationMs} = info;

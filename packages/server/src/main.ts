@@ -3,6 +3,7 @@
  * The `allocdb` command: parses the command line and runs one command. Answers go to stdout, everything else to stderr;
  * exit codes are those of exit.ts. Wrong usage names the flag and exits 64.
  */
+import {readFileSync} from 'node:fs';
 import {isOpenError} from '@allocdb/node';
 import {Command, CommanderError, InvalidArgumentError} from 'commander';
 import {type ApiFlags, api} from './commands/api.ts';
@@ -36,9 +37,16 @@ function listenAddress(text: string): ListenAddress {
   return {host, port};
 }
 
+/** The version in this package's manifest, which lies beside both `src` and `dist`. */
+function ownVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return String((manifest as {version?: unknown}).version);
+}
+
 function program(): Command {
   const command = new Command('allocdb')
     .description('A durable database that hands out scarce things exactly once.')
+    .version(ownVersion(), '--version')
     .showHelpAfterError('(--help shows the usage)');
   command
     .command('serve')

@@ -28,10 +28,13 @@ test('every saved record is found again, over many pages and in any order', () =
   expect(wrong).toEqual([]);
 });
 
-test('a record larger than a page has room', () => {
-  const images = new PreImages(3, 100_000);
-  save(images, 2, 100_000);
-  save(images, 1, 10);
-  expect(new Set(read(images, 2, 100_000))).toEqual(new Set([2]));
-  expect(read(images, 1, 10)).toEqual(new Array(10).fill(1));
+test('a record that is one word too long for the rest of its page begins a new one', () => {
+  const images = new PreImages(4, 100_000);
+  const lengths = [60_000, 40_001, 59_999, 100_000];
+  for (const [row, words] of lengths.entries()) save(images, row, words);
+  for (const [row, words] of lengths.entries()) {
+    const record = read(images, row, words);
+    expect(record).toHaveLength(words);
+    expect(new Set(record)).toEqual(new Set([row]));
+  }
 });

@@ -14,6 +14,7 @@ const FRONT_BIAS = 1.7;
 const FREE = 0;
 const FADE_MS = 50;
 
+/** The runs of a tier, by index. */
 interface Tier {
   readonly runs: readonly number[];
 }
@@ -49,25 +50,12 @@ export class HallView {
 
   /** Adjacent seats that look free, or null when nothing does. */
   choose(count: number, random: Random): number[] | null {
-    const first = random.weighted(this.#tierWeights);
-    for (let i = 0; i < this.#tiers.length; i++) {
-      const found = this.#chooseIn(this.#tiers[(first + i) % this.#tiers.length] as Tier, count, random);
-      if (found !== null) return found;
-    }
-    return null;
+    return this.#inSomeTier(random, tier => this.#chooseIn(tier, count, random));
   }
 
   /** Adjacent seats that somebody would like, whether or not they look free; null when no row has so many. */
   wish(count: number, random: Random): number[] | null {
-    const {runs} = this.#tiers[random.weighted(this.#tierWeights)] as Tier;
-    const start = Math.floor(runs.length * random.fraction() ** FRONT_BIAS);
-    for (let i = 0; i < runs.length; i++) {
-      const {seats} = this.#runAt(runs[(start + i) % runs.length] ?? 0);
-      if (seats.length < count) continue;
-      const at = Math.floor((random.fraction() + random.fraction()) * 0.5 * (seats.length - count + 1));
-      return seats.slice(at, at + count);
-    }
-    return null;
+    return this.#inSomeTier(random, tier => this.#wishIn(tier, count, random));
   }
 
   /** These seats were seen taken, and probably are until then. */
@@ -104,6 +92,26 @@ export class HallView {
     const seats = this.#fading.get(page);
     if (seats === undefined) this.#fading.set(page, [seat]);
     else seats.push(seat);
+  }
+
+  #inSomeTier(random: Random, find: (tier: Tier) => number[] | null): number[] | null {
+    const first = random.weighted(this.#tierWeights);
+    for (let i = 0; i < this.#tiers.length; i++) {
+      const found = find(this.#tiers[(first + i) % this.#tiers.length] as Tier);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  #wishIn({runs}: Tier, count: number, random: Random): number[] | null {
+    const start = Math.floor(runs.length * random.fraction() ** FRONT_BIAS);
+    for (let i = 0; i < runs.length; i++) {
+      const {seats} = this.#runAt(runs[(start + i) % runs.length] ?? 0);
+      if (seats.length < count) continue;
+      const at = Math.floor((random.fraction() + random.fraction()) * 0.5 * (seats.length - count + 1));
+      return seats.slice(at, at + count);
+    }
+    return null;
   }
 
   #chooseIn(tier: Tier, count: number, random: Random): number[] | null {

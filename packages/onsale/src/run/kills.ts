@@ -5,7 +5,7 @@
  */
 import type {Condition} from '../arguments.ts';
 import {Random} from '../random.ts';
-import {paceOf, type SaleSettings} from '../settings.ts';
+import {EXPIRATIONS_PER_TICK, paceOf, type SaleSettings} from '../settings.ts';
 import type {Totals} from './client_processes.ts';
 import type {Watched} from './watcher.ts';
 
@@ -54,6 +54,7 @@ export interface Kill {
 }
 
 const UNANSWERED_MARGIN = 1.25;
+const CHOOSY_MS = 3500;
 
 /** The kills of this seed, in the order of their times. */
 export function planKills(conditions: readonly Condition[], settings: SaleSettings): PlannedKill[] {
@@ -82,8 +83,13 @@ export function isMet(planned: PlannedKill, moment: Moment, unansweredLeast: num
       return moment.checkpoint !== null;
     case 'expirations':
       // After a checkpoint, so that one of the recoveries begins with a snapshot.
-      return moment.checkpointed && (moment.watched?.backlog ?? 0) > 0;
+      return moment.checkpointed && (moment.watched?.backlog ?? 0) >= backlogLeast(planned, moment);
   }
+}
+
+/** A backlog of several ticks outlasts the way of the signal. When none is seen for long, a smaller one must do. */
+function backlogLeast(planned: PlannedKill, moment: Moment): number {
+  return moment.sinceOpeningMs < planned.fromMs + CHOOSY_MS ? 2 * EXPIRATIONS_PER_TICK : 1;
 }
 
 /** In words, why a kill met its condition; null when it did not. */

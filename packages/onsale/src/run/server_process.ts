@@ -165,7 +165,7 @@ export async function verifyDirectory(dataDir: string): Promise<Record<string, u
 }
 
 function serverMain(): string {
-  return fileURLToPath(new URL('dist/main.js', import.meta.resolve('@allocdb/server/package.json')));
+  return fileURLToPath(new URL('../../../server/dist/main.js', import.meta.url));
 }
 
 function parseEvent(line: string): Record<string, unknown> | null {
