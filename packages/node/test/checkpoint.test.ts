@@ -60,7 +60,7 @@ function digestByReplay(disk: SimDisk, lsn: bigint, core: DatabaseConfig['core']
   replayer.watch(lsn, actual => {
     digest = actual;
   });
-  replayer.replay(readWal({dir: WAL_DIR, io: disk, maxFrameBytes: 1 << 20}));
+  replayer.replay(readWal({dir: WAL_DIR, io: disk, maxReadFrameBytes: 1 << 20}));
   return digest;
 }
 

@@ -4,6 +4,7 @@
  */
 import {parseArguments, USAGE, UsageError} from './arguments.ts';
 import {runDemo} from './run/demo.ts';
+import {DemoFailure} from './run/failure.ts';
 import {SeatMapError} from './seat_map.ts';
 
 async function main(args: readonly string[]): Promise<number> {
@@ -19,10 +20,16 @@ async function main(args: readonly string[]): Promise<number> {
       console.error(`${error.message}\n\n${USAGE}`);
       return 64;
     }
-    const refused = error instanceof SeatMapError || (error instanceof Error && 'syscall' in error);
-    console.error(refused ? error.message : `the demo failed: ${error instanceof Error ? error.stack : String(error)}`);
+    console.error(wordsFor(error));
     return 1;
   }
+}
+
+function wordsFor(error: unknown): string {
+  if (!(error instanceof Error)) return `the demo failed: ${String(error)}`;
+  if (error instanceof SeatMapError || 'syscall' in error) return error.message;
+  if (error instanceof DemoFailure) return `the demo failed: ${error.message} (--keep keeps the server's log)`;
+  return `the demo failed: ${error.stack}`;
 }
 
 process.exit(await main(process.argv.slice(2)));

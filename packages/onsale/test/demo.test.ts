@@ -45,7 +45,7 @@ async function run(args: readonly string[]): Promise<Ran> {
 describe('the demo', () => {
   it('sells a small hall across a kill, finds nothing wrong and leaves nothing behind', async () => {
     const small = ['--seats', map, '--buyers', String(BUYERS), '--clients', '2', '--seed', '3'];
-    const {code, out, words} = await run([...small, '--kills', 'unanswered', '--unanswered', '40']);
+    const {code, out, words} = await run([...small, '--kills', 'unanswered', '--unanswered', '30']);
     expect(words).toBe('');
     expect(out).toMatch(/SIGKILL 1 with requests unanswered: \d+ requests were unanswered/);
     expect(out).toMatch(/seats +\d+ sold \+ \d+ held \+ \d+ free = 1,000/);

@@ -14,7 +14,7 @@
  * - `locked`: a living process holds the directory; `holderPid` names it when it could be read
  * - `lock_unavailable`: the lock could not be tried (no flock(1) on this machine)
  * - `unsupported_version`: written by a newer version of this package
- * - `too_large`: a frame on disk is larger than `maxFrameBytes` allows, or a record larger than the log takes
+ * - `too_large`: a frame on disk is larger than `maxReadFrameBytes` allows, or a record larger than the log takes
  * - `storage_full`: no space for the segment; definite, nothing was written
  * - `lsn_exhausted`: lsn 2^64 - 1 has been given out
  * - `frame_full`: the open frame cannot take the record; commit first

@@ -105,7 +105,7 @@ export class FrameWalker {
     const frameBytes = roundUp(FRAME_HEADER_BYTES + head.bodyBytes, this.segment.blockBytes);
     if (position + frameBytes > this.#limit) return false;
     if (frameBytes > this.#frameBytesMax) {
-      this.fail('too_large', 'a frame exceeds maxFrameBytes', `it has ${frameBytes} bytes`);
+      this.fail('too_large', 'a frame exceeds maxReadFrameBytes', `it has ${frameBytes} bytes`);
     }
     const at = this.window.at(position, frameBytes);
     if (at < 0 || !bodyIsIntact(head, this.window.bytes, at, frameBytes)) return false;

@@ -12,6 +12,9 @@ import {isBlockSize} from './segment_header.ts';
 import type {CommitMode} from './sync_meter.ts';
 import {U64_MAX} from './words.ts';
 
+/** Bound of frames that are read, unless another is given. */
+export const READ_FRAME_BYTES: number = 64 << 20;
+
 const SEGMENT_BYTES_MAX: number = 1 << 30;
 
 export interface WalOptions {
@@ -25,8 +28,10 @@ export interface WalOptions {
   readonly blockBytes?: number;
   /** Largest payload. Default 1 MiB, or what fits a frame if that is less. */
   readonly maxRecordBytes?: number;
-  /** Largest frame, header included; also the bound for frames that are read. Default 4 MiB, or what fits a segment. */
+  /** Largest frame that is written, header included. Default 4 MiB, or what fits a segment. */
   readonly maxFrameBytes?: number;
+  /** Largest frame that is read: a log may have been written with larger ones. Default 64 MiB, or maxFrameBytes. */
+  readonly maxReadFrameBytes?: number;
   /** Default `adaptive`. */
   readonly commitMode?: CommitMode;
   /** Lsn of the first record of an empty log. Default 1. */
@@ -57,6 +62,7 @@ export function resolveOptions(options: WalOptions): ResolvedWalOptions {
     segmentBytes,
     blockBytes,
     maxFrameBytes,
+    maxReadFrameBytes: Math.max(maxFrameBytes, options.maxReadFrameBytes ?? READ_FRAME_BYTES),
     maxRecordBytes: options.maxRecordBytes ?? Math.min(1 << 20, fitsFrame),
     commitMode: options.commitMode ?? 'adaptive',
     firstLsn: options.firstLsn ?? 1n,

@@ -17,7 +17,7 @@ import {Lanes} from './words.ts';
 export interface ScanOptions {
   readonly io: FileIo;
   readonly dir: string;
-  readonly maxFrameBytes: number;
+  readonly maxReadFrameBytes: number;
   /** An lsn that the caller knows to have been durable; 0 for none. */
   readonly floor: bigint;
   /** Where an empty log begins. */
@@ -84,13 +84,13 @@ function scanEmpty(options: ScanOptions, list: SegmentList): LogScan {
 }
 
 function scanSegments(options: ScanOptions, list: SegmentList): LogScan {
-  const {io, dir, maxFrameBytes} = options;
+  const {io, dir, maxReadFrameBytes} = options;
   const {segments} = list;
   const lastIndex = segments.length - 1;
   const startIndex = options.verify === 'all' ? 0 : lastIndex;
   const last = segments[lastIndex] as SegmentInfo;
   const lastLimit = last.sizeBytes;
-  const walker = new LogWalker({io, dir, segments, startIndex, lastLimit, maxFrameBytes});
+  const walker = new LogWalker({io, dir, segments, startIndex, lastLimit, maxReadFrameBytes});
   const {frames: walk} = walker;
   let marker = segments[startIndex]?.marker ?? null;
   let frames = 0;

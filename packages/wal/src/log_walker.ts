@@ -20,7 +20,7 @@ export interface LogWalkerOptions {
   readonly startIndex: number;
   /** Where the last segment ends for this walk; bytes behind it are not looked at. */
   readonly lastLimit: number;
-  readonly maxFrameBytes: number;
+  readonly maxReadFrameBytes: number;
 }
 
 export class LogWalker {
@@ -32,7 +32,7 @@ export class LogWalker {
   constructor(options: LogWalkerOptions) {
     this.#options = options;
     this.#index = options.startIndex;
-    const frameBytesMax = roundUp(options.maxFrameBytes, BLOCK_BYTES_MAX);
+    const frameBytesMax = roundUp(options.maxReadFrameBytes, BLOCK_BYTES_MAX);
     const segment = this.#segment();
     this.frames = new FrameWalker(new ReadWindow(options.io, frameBytesMax), frameBytesMax, segment);
     this.frames.next.set(segment.firstLo, segment.firstHi);

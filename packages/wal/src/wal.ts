@@ -101,8 +101,8 @@ export class Wal extends RawLog {
   read(from: bigint): LogCursor {
     this.writer.assertUsable();
     const {active, segments} = this.writer.segments;
-    const {io, dir, maxFrameBytes} = this.#options;
-    return new LogCursor({io, dir, maxFrameBytes, from, segments: [...segments], lastLimit: active.offset});
+    const {io, dir, maxReadFrameBytes} = this.#options;
+    return new LogCursor({io, dir, maxReadFrameBytes, from, segments: [...segments], lastLimit: active.offset});
   }
 
   /**

@@ -9,14 +9,15 @@ import type {FileIo} from './file_io.ts';
 import {nodeFileIo} from './fs/node_file_io.ts';
 import {LogCursor, READ} from './log_cursor.ts';
 import {describe, type WalRecovery} from './log_open.ts';
+import {READ_FRAME_BYTES} from './log_options.ts';
 import {type LogScan, scanLog} from './log_scan.ts';
 
 export interface ReadWalOptions {
   readonly dir: string;
   /** Default: the file system. */
   readonly io?: FileIo;
-  /** Bound for the frames that are read. Default 4 MiB. */
-  readonly maxFrameBytes?: number;
+  /** Bound for the frames that are read. Default 64 MiB. */
+  readonly maxReadFrameBytes?: number;
   /** An lsn that the caller knows to have been durable. Default 0: none. */
   readonly floor?: bigint;
   /** Where the log would begin if it is empty. Default 1. */
@@ -31,8 +32,6 @@ export interface WalReport extends WalRecovery {
   /** Bytes between frames that hold no intact frame; only control frames can be missing there. */
   readonly skippedBytes: number;
 }
-
-const READ_FRAME_BYTES: number = 4 << 20;
 
 /**
  * Reads a directory from this lsn (default: its first) to the end that opening would find. Throws like `Wal.open`, and
@@ -67,12 +66,12 @@ export function verifyWal(options: ReadWalOptions): WalReport {
 }
 
 function scanReadOnly(options: ReadWalOptions): LogScan {
-  const {dir, io = nodeFileIo, maxFrameBytes = READ_FRAME_BYTES, floor = 0n, firstLsn = 1n} = options;
-  return scanLog({io, dir, maxFrameBytes, floor, firstLsn, verify: 'tail'});
+  const {dir, io = nodeFileIo, maxReadFrameBytes = READ_FRAME_BYTES, floor = 0n, firstLsn = 1n} = options;
+  return scanLog({io, dir, maxReadFrameBytes, floor, firstLsn, verify: 'tail'});
 }
 
 function cursorOver(options: ReadWalOptions, scan: LogScan, from: bigint): LogCursor {
-  const {dir, io = nodeFileIo, maxFrameBytes = READ_FRAME_BYTES} = options;
+  const {dir, io = nodeFileIo, maxReadFrameBytes = READ_FRAME_BYTES} = options;
   const lastLimit = scan.tail?.endOffset ?? 0;
-  return new LogCursor({io, dir, maxFrameBytes, segments: scan.list.segments, lastLimit, from});
+  return new LogCursor({io, dir, maxReadFrameBytes, segments: scan.list.segments, lastLimit, from});
 }

@@ -155,6 +155,8 @@ function recover(
   const wal = Wal.open({
     ...log,
     lock: false,
+    // Replay has just read all that recovery needs; what is retained before it is for `verify` to look at.
+    verify: 'tail',
     commitMode: options.commitMode,
     segmentBytes: options.segmentBytes,
     maxRecordBytes: options.maxFrameBytes - FRAME_HEADER_BYTES - RECORD_HEADER_BYTES,

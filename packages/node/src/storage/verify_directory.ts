@@ -73,7 +73,6 @@ function verifyLocked(io: FileIo, dir: string, created: CreatedWith): DirectoryR
   const walOptions = {
     dir: joinPath(dir, 'wal'),
     io,
-    maxFrameBytes: FRAME_BYTES_MAX,
     // As opening has it: a snapshot stands for a log that reaches it.
     floor: newest,
     firstLsn: newest === U64_MAX ? U64_MAX : newest + 1n,
@@ -129,9 +128,6 @@ function verifyLocked(io: FileIo, dir: string, created: CreatedWith): DirectoryR
     snapshots,
   };
 }
-
-/** Frames of any size that a log can have been written with. */
-const FRAME_BYTES_MAX: number = 1 << 30;
 
 function messageOf(error: unknown): string {
   if (isWalError(error) || isOpenError(error)) return error.message;

@@ -43,7 +43,7 @@ const INTENT_WEIGHTS: readonly number[] = [0.73, 0.12, 0.145, 0.005];
 /** The share of the buyers who come with each rush, and of those who come on their own. */
 const RUSH_WEIGHTS: readonly number[] = [0.2, 0.14, 0.14, 0.12];
 const ALONE_WEIGHT = 0.4;
-const RUSH_MS = 10;
+const RUSH_MS = 3;
 const PATIENCE_MAX = 7;
 const HASTY = 0.2;
 const DAWDLES = 0.06;

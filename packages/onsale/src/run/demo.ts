@@ -19,6 +19,7 @@ import {PARTY_MAX, type SaleSettings, saleSettings, serverConfig} from '../setti
 import {readApi} from './api_reader.ts';
 import {createSeats} from './box_office.ts';
 import {ClientProcesses} from './client_processes.ts';
+import {DemoFailure} from './failure.ts';
 import {planKills} from './kills.ts';
 import {CONDITION_NAMES, grouped, Progress} from './progress.ts';
 import {Sale, type SaleFacts} from './sale.ts';
@@ -48,7 +49,12 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     if (!options.keep) rmSync(dir, {recursive: true, force: true});
   };
   process.once('exit', cleanUp);
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      console.error(`ended by ${signal}`);
+      process.exit(1);
+    });
+  }
   return demo.run();
 }
 
@@ -88,14 +94,14 @@ class Demo {
       checkpointMibPerSecond: CHECKPOINT_MIB_PER_SECOND,
     };
     this.#progress = new Progress(seats.length);
-    this.clients = new ClientProcesses(reason => this.#abort(new Error(reason)));
+    this.clients = new ClientProcesses(reason => this.#abort(new DemoFailure(reason)));
   }
 
   async run(): Promise<boolean> {
     const aborted = new Promise<never>((_, reject) => {
       this.#abort = reject;
     });
-    const late = new Error(`the demo did not end within ${DEMO_MAX_MS / 1000} s`);
+    const late = new DemoFailure(`the demo did not end within ${DEMO_MAX_MS / 1000} s`);
     const timer = setTimeout(() => this.#abort(late), DEMO_MAX_MS);
     try {
       return await Promise.race([this.#run(), aborted]);
@@ -112,7 +118,7 @@ class Demo {
     }
     if (keep) this.#progress.say(`Everything is kept in ${this.#dir}.`);
     const facts = await this.#sell();
-    if (facts.failure !== null) throw new Error(facts.failure);
+    if (facts.failure !== null) throw new DemoFailure(facts.failure);
     this.#progress.say('The sale is over; the auditor reads API, ledgers and log.');
     const started = performance.now();
     const api = await this.#readApi();
@@ -227,5 +233,5 @@ function checkpointEveryMib(buyers: number): number {
 
 async function stopServer(server: ServerProcess): Promise<void> {
   const {code, signal} = await server.stop();
-  if (code !== 0) throw new Error(`asked to stop, the server ended with ${signal ?? code}`);
+  if (code !== 0) throw new DemoFailure(`asked to stop, the server ended with ${signal ?? code}`);
 }

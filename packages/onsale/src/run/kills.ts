@@ -7,6 +7,7 @@ import type {Condition} from '../arguments.ts';
 import {Random} from '../random.ts';
 import {EXPIRATIONS_PER_TICK, paceOf, type SaleSettings} from '../settings.ts';
 import type {Totals} from './client_processes.ts';
+import {grouped} from './progress.ts';
 import type {Watched} from './watcher.ts';
 
 /** A kill that is still to come. */
@@ -97,12 +98,14 @@ export function proofOf(condition: Condition, aftermath: Aftermath, unansweredLe
   const {unanswered, checkpoint, unfinishedSnapshots, dueHolds, slot} = aftermath;
   switch (condition) {
     case 'unanswered':
-      return unanswered >= unansweredLeast ? `${unanswered} requests were unanswered` : null;
+      return unanswered >= unansweredLeast ? `${grouped(unanswered)} requests were unanswered` : null;
     case 'checkpoint': {
       if (checkpoint === null || unfinishedSnapshots.length === 0) return null;
       return `the checkpoint of lsn ${checkpoint} was begun and not finished; ${unfinishedSnapshots[0]} was left behind`;
     }
     case 'expirations':
-      return dueHolds > 0 ? `${dueHolds} holds were past their deadline at slot ${slot} and not yet ended` : null;
+      return dueHolds > 0
+        ? `${grouped(dueHolds)} holds were past their deadline at slot ${slot} and not yet ended`
+        : null;
   }
 }

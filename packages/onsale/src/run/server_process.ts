@@ -9,6 +9,7 @@ import type {Readable} from 'node:stream';
 import {text} from 'node:stream/consumers';
 import {fileURLToPath} from 'node:url';
 import {STARTUP_KIND_NAMES} from '@allocdb/api';
+import {DemoFailure} from './failure.ts';
 
 export interface ServerOptions {
   readonly dataDir: string;
@@ -101,7 +102,8 @@ export class ServerProcess {
     const started = performance.now();
     const words: string[] = [];
     const port = await new Promise<number>((resolve, reject) => {
-      const fail = (why: string): void => reject(new Error(`the server ${why}: ${words.join('\n') || 'no word'}`));
+      const fail = (why: string): void =>
+        reject(new DemoFailure(`the server ${why}: ${words.join('\n') || 'no word'}`));
       const timer = setTimeout(() => fail(`did not listen within ${START_TIMEOUT_MS} ms`), START_TIMEOUT_MS);
       this.exited.then(
         ({code, signal}) => fail(`ended with ${signal ?? code}`),
