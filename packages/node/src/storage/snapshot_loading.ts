@@ -6,6 +6,7 @@
 import {type AllocDb, RECORD_FORMAT, SECTION, SnapshotLoader, type SnapshotPosition} from '@allocdb/core';
 import {crc32c, type FileIo, readFully} from '@allocdb/wal';
 import {coreFingerprint} from '../config.ts';
+import {OpenError} from '../errors.ts';
 import {
   BLOCK,
   blockWords,
@@ -17,11 +18,14 @@ import {
   TRAILER_SECTION,
 } from './snapshot_format.ts';
 
-/** Loads `path` into `db`, which must be freshly constructed and is unusable when this returns a problem. */
+/**
+ * Loads `path` into `db`, which must be freshly constructed and is unusable when this returns a problem. Throws OpenError
+ * `unsupported_version` for an intact file of another format version: it is not damaged, and no older one stands in for it.
+ */
 export function loadSnapshot(io: FileIo, path: string, db: AllocDb): string | null {
   const handle = io.open(path, 'read');
   try {
-    return new SnapshotFile(io, handle, db).load();
+    return new SnapshotFile(io, path, handle, db).load();
   } finally {
     io.close(handle);
   }
@@ -29,6 +33,7 @@ export function loadSnapshot(io: FileIo, path: string, db: AllocDb): string | nu
 
 class SnapshotFile {
   private readonly io: FileIo;
+  private readonly path: string;
   private readonly handle: number;
   private readonly db: AllocDb;
   private readonly size: number;
@@ -36,8 +41,9 @@ class SnapshotFile {
   private readonly view: DataView;
   private readonly words: Int32Array;
 
-  constructor(io: FileIo, handle: number, db: AllocDb) {
+  constructor(io: FileIo, path: string, handle: number, db: AllocDb) {
     this.io = io;
+    this.path = path;
     this.handle = handle;
     this.db = db;
     this.size = io.size(handle);
@@ -66,7 +72,11 @@ class SnapshotFile {
     }
     const [version, format] = [view.getUint32(HEADER.VERSION, true), view.getUint32(HEADER.RECORD_FORMAT, true)];
     if (version !== SNAPSHOT_VERSION || format !== RECORD_FORMAT) {
-      return `it is of version ${version}.${format}, this program reads ${SNAPSHOT_VERSION}.${RECORD_FORMAT}`;
+      const [its, ours] = [`${version}.${format}`, `${SNAPSHOT_VERSION}.${RECORD_FORMAT}`];
+      throw new OpenError(
+        'unsupported_version',
+        `${this.path} is of format version ${its}, this program reads ${ours}`,
+      );
     }
     const configuration = coreFingerprint(this.db.config);
     const same = configuration.every((lane, i) => lane === view.getInt32(HEADER.CONFIGURATION + 4 * i, true));
