@@ -49,7 +49,7 @@ describe('the command line', () => {
 describe('kills', () => {
   const settings = saleSettings(5, 50_000, 512);
   const aftermath: Aftermath = {unanswered: 0, checkpoint: null, unfinishedSnapshots: [], dueHolds: 0, slot: 9};
-  const totals = {unanswered: 0, answers: 0, heldSeats: 0, soldSeats: 0, buyersLeft: 0, lastDeadline: 0};
+  const totals = {unanswered: 0, answers: 5000, heldSeats: 0, soldSeats: 0, buyersLeft: 0, lastDeadline: 0};
   const moment: Moment = {sinceOpeningMs: 0, totals, checkpoint: null, checkpointed: true, watched: null};
 
   it('are at the same times for the same seed, also when one is left out', () => {
@@ -64,6 +64,7 @@ describe('kills', () => {
     if (unanswered === undefined || checkpoint === undefined || expirations === undefined) throw new Error('three');
     expect(isMet(unanswered, {...moment, totals: {...totals, unanswered: 600}}, 500)).toBe(false);
     expect(isMet(unanswered, {...moment, totals: {...totals, unanswered: 700}}, 500)).toBe(true);
+    expect(isMet(unanswered, {...moment, totals: {...totals, unanswered: 700, answers: 0}}, 500)).toBe(false);
     expect(isMet(checkpoint, moment, 500)).toBe(false);
     expect(isMet(checkpoint, {...moment, checkpoint: '9'}, 500)).toBe(true);
     expect(isMet(expirations, {...moment, watched: {slot: 9, backlog: 0}}, 500)).toBe(false);

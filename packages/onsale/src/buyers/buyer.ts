@@ -10,6 +10,7 @@ import {idOfBigint} from '../id_bytes.ts';
 import type {CommandFacts} from '../ledger.ts';
 import {Random} from '../random.ts';
 import {buyerHolder, type SaleSettings} from '../settings.ts';
+import {oddCommand} from './odd_requests.ts';
 
 /** What a buyer needs around her. */
 export interface Surroundings {
@@ -21,12 +22,14 @@ export interface Surroundings {
   /** Adjacent seats that look free, or, to the `hasty`, any; null when there are none. */
   choose(party: number, hasty: boolean, random: Random): number[] | null;
   resourceOf(seat: number): string;
+  /** The reservation that some buyer was granted last. */
+  someLease(): string;
   /** Sends an operation of hers; twice, with the same id, when she clicks twice. */
   operate(buyer: number, count: number, command: CommandFacts, twice: boolean, answered: Answered): void;
   /** Looks at seats and corrects the hall's picture. */
   look(seats: readonly number[]): void;
   /** Bookkeeping for progress and for the picture of the hall. */
-  granted(seats: readonly number[], slots: number, deadline: number): void;
+  granted(seats: readonly number[], lease: string, slots: number, deadline: number): void;
   refused(seats: readonly number[]): void;
   sold(seats: readonly number[]): void;
   givenBack(seats: readonly number[], wasSold: boolean): void;
@@ -50,6 +53,7 @@ const DAWDLES = 0.06;
 const CLICKS_TWICE = 0.02;
 const REFUNDS = 0.025;
 const LOOKS = 0.35;
+const ODD = 0.03;
 
 const NOTHING = {seats: [], holder: null, lease: null, ttl: null, epoch: null} as const;
 
@@ -114,8 +118,9 @@ export class Buyer {
       const {reservationId, deadlineSlot} = response;
       if (reservationId === null) this.#refused(seats);
       else {
-        this.#around.granted(seats, ttl, Number(deadlineSlot ?? 0n));
-        this.#granted(seats, idOfBigint(reservationId), ttl);
+        const lease = idOfBigint(reservationId);
+        this.#granted(seats, lease, ttl);
+        this.#around.granted(seats, lease, ttl, Number(deadlineSlot ?? 0n));
       }
     });
   }
@@ -129,6 +134,7 @@ export class Buyer {
   #granted(seats: number[], lease: string, ttl: number): void {
     const {slotMs} = this.#around.settings;
     const holdMs = ttl * slotMs;
+    if (this.#random.chance(ODD)) this.#makeOddRequest(seats, lease);
     if (this.#intent === 'walk_away') this.#around.later(holdMs, () => this.#around.lapsed(seats));
     if (this.#intent === 'walk_away' || this.#intent === 'invoice') {
       this.#around.leaves();
@@ -162,6 +168,17 @@ export class Buyer {
       else this.#around.lapsed(seats);
       this.#around.leaves();
     });
+  }
+
+  #makeOddRequest(seats: number[], lease: string): void {
+    const had = {
+      seats: seats.map(seat => this.#around.resourceOf(seat)),
+      lease,
+      holder: this.#holder,
+      othersLease: this.#around.someLease(),
+      ttlMax: this.#around.settings.invoiceSlots,
+    };
+    this.#operate(oddCommand(had, this.#random), () => undefined);
   }
 
   #ofLease(kind: 'confirm' | 'release', lease: string): CommandFacts {

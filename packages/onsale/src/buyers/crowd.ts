@@ -17,6 +17,8 @@ const PAGE_MS = 4;
 /** How long seats that were refused are not tried again. */
 const AVOIDED_MS = 600;
 const TRIED_MS = 400;
+/** Stands for a reservation until there is one. */
+const NOBODYS = 'ffffffffffffffffffffffffffffffff';
 /** Sold seats come back so rarely that nobody waits for it. */
 const FOR_GOOD: number = Number.POSITIVE_INFINITY;
 
@@ -32,6 +34,7 @@ export class Crowd implements Surroundings {
   readonly #calendar: Map<number, (() => void)[]> = new Map();
   #page: number = 0;
   #made: number = 0;
+  #lastLease: string = NOBODYS;
   #openedMs: number = Number.POSITIVE_INFINITY;
   buyersLeft: number = 0;
   heldSeats: number = 0;
@@ -95,6 +98,10 @@ export class Crowd implements Surroundings {
     return this.#resources[seat] ?? '';
   }
 
+  someLease(): string {
+    return this.#lastLease;
+  }
+
   operate(
     buyer: number,
     count: number,
@@ -140,7 +147,8 @@ export class Crowd implements Surroundings {
     }
   }
 
-  granted(seats: readonly number[], slots: number, deadline: number): void {
+  granted(seats: readonly number[], lease: string, slots: number, deadline: number): void {
+    this.#lastLease = lease;
     this.heldSeats += seats.length;
     this.#hall.taken(seats, performance.now() + slots * this.settings.slotMs);
     if (slots === this.settings.holdSlots) this.lastDeadline = Math.max(this.lastDeadline, deadline);

@@ -17,6 +17,8 @@ export interface PlannedKill {
   readonly fromMs: number;
   /** How long the condition must have held. */
   readonly delayMs: number;
+  /** Not before so many answers: a server that has answered nobody yet has little to lose. */
+  readonly answersLeast: number;
 }
 
 /** What is known at a moment of the sale. */
@@ -56,21 +58,30 @@ export interface Kill {
 
 const UNANSWERED_MARGIN = 1.25;
 const CHOOSY_MS = 3500;
+const AMID_ANSWERS = 1000;
 
 /** The kills of this seed, in the order of their times. */
 export function planKills(conditions: readonly Condition[], settings: SaleSettings): PlannedKill[] {
   const random = new Random(settings.seed, 'kills');
   const [, secondRush = 0] = settings.rushesMs;
   const pace = paceOf(settings.buyers);
+  // In a small sale the first rush is over with its first answers.
+  const answersLeast = pace < 1 ? 0 : AMID_ANSWERS;
   // Every number is drawn whatever was asked for, so that leaving one kill out does not move the others.
   const all: PlannedKill[] = [
     {
       condition: 'unanswered',
       fromMs: random.chance(0.5) ? 0 : secondRush,
       delayMs: pace < 1 ? 0 : random.between(0, 40),
+      answersLeast,
     },
-    {condition: 'checkpoint', fromMs: pace * random.between(3600, 5000), delayMs: random.between(20, 400)},
-    {condition: 'expirations', fromMs: pace * random.between(7000, 8400), delayMs: 0},
+    {
+      condition: 'checkpoint',
+      fromMs: pace * random.between(3600, 5000),
+      delayMs: random.between(20, 400),
+      answersLeast,
+    },
+    {condition: 'expirations', fromMs: pace * random.between(7000, 8400), delayMs: 0, answersLeast},
   ];
   return all.filter(({condition}) => conditions.includes(condition));
 }
@@ -79,6 +90,7 @@ export function planKills(conditions: readonly Condition[], settings: SaleSettin
 export function isMet(planned: PlannedKill, moment: Moment, unansweredLeast: number): boolean {
   switch (planned.condition) {
     case 'unanswered':
+      if (moment.totals.answers < planned.answersLeast) return false;
       return moment.totals.unanswered >= UNANSWERED_MARGIN * unansweredLeast;
     case 'checkpoint':
       return moment.checkpoint !== null;
