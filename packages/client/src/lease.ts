@@ -105,6 +105,7 @@ class HeldLease implements Lease {
     try {
       const answer = await this.#db.confirm({...this.#input(), operationId: options.operationId}, options);
       if (answer.result === 'confirmed') this.#unwatch();
+      else if (changedNothing(answer.result)) this.#done = doneBefore;
       else this.#lose(`the lease is over: ${answer.result}`);
       return answer;
     } catch (error) {
@@ -116,6 +117,7 @@ class HeldLease implements Lease {
 
   async release(options: LeaseCallOptions = {}): Promise<ReleaseAnswer> {
     const answer = await this.#db.release({...this.#input(), operationId: options.operationId}, options);
+    if (changedNothing(answer.result)) return answer;
     this.#done = true;
     this.#lose(answer.result === 'released' ? 'the lease was released' : `the lease is over: ${answer.result}`);
     return answer;
@@ -172,4 +174,9 @@ export async function acquireLease(
   // An answer from the retry cache may be of a reservation made before this call.
   const knownMs = answer.fromRetryCache ? performance.now() + slots.msUntilSlot(answer.lease.deadlineSlot) : Infinity;
   return new HeldLease(db, answer.lease, answer, Math.min(calledAtMs + heldMs, knownMs));
+}
+
+/** Refusals of the operation, not of the lease: it is as it was, and can still be confirmed or given back. */
+function changedNothing(result: string): boolean {
+  return result === 'operation_table_full' || result === 'operation_conflict';
 }

@@ -2,7 +2,7 @@
  * The engine's public surface, by name. API codecs are re-exported as the engine's own.
  */
 
-export {memoryBytesOf, operationWindowOf} from '@allocdb/core';
+export {BUNDLE_HEADER_BYTES, memoryBytesOf, operationWindowOf} from '@allocdb/core';
 export * from './api.ts';
 export {MonotonicSlotClock} from './clock.ts';
 export {

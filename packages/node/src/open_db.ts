@@ -49,6 +49,7 @@ export async function openDb(options: OpenDbOptions): Promise<Database> {
   const engine = SingleNodeEngine.open({
     ...options.engine,
     dir: options.dir,
+    slotMs,
     config: options.limits === undefined ? null : configOfLimits(options.limits, slotMs),
     slots: db => {
       clock = new MonotonicSlotClock(lastSlotOf(db), slotMs);

@@ -53,7 +53,7 @@ export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {
 
 /** How long connections may take to end when the server stops. */
 const STOP_GRACE_MS = 5000;
-/** How often the server looks whether the engine has halted or checkpointed by itself. */
+/** How often the server looks whether the engine has halted. */
 const WATCH_MS = 100;
 
 export class AllocDbServer {
@@ -71,6 +71,7 @@ export class AllocDbServer {
     let clock: MonotonicSlotClock | null = null;
     const engine = SingleNodeEngine.open({
       dir: options.dir,
+      ...(options.trustClientSlots ? {} : {slotMs: options.slotDurationMs}),
       config: options.config,
       checkpoint: options.checkpoint,
       ...(options.segmentBytes === undefined ? {} : {segmentBytes: options.segmentBytes}),

@@ -3,7 +3,13 @@
  * first lines it prints. Slots are 100 ms unless set otherwise; operations are remembered for 60 s, because retries need
  * only the time for which clients really retry, and the operation table must hold rate x window.
  */
-import {configOfLimits, type DatabaseConfig, memoryBytesOf, operationWindowOf} from '@allocdb/node';
+import {
+  BUNDLE_HEADER_BYTES,
+  configOfLimits,
+  type DatabaseConfig,
+  memoryBytesOf,
+  operationWindowOf,
+} from '@allocdb/node';
 
 const HOLD_MS = 600_000;
 
@@ -25,10 +31,15 @@ export function explainConfig(config: DatabaseConfig, slotDurationMs: number): s
   const window = operationWindowOf(core);
   const rate = Math.floor(core.maxOperations / ((Number(window) * slotDurationMs) / 1000));
   return [
-    `capacity: ${grouped(core.maxResources)} resources, ${grouped(core.maxReservations)} reservations, bundles to ${core.maxBundleSize}, holds to ${seconds(core.maxTtlSlots)}`,
+    `capacity: ${grouped(core.maxResources)} resources, ${grouped(core.maxReservations)} reservations, bundles to ${bundleSizeMax(config)}, holds to ${seconds(core.maxTtlSlots)}`,
     `retries: an operation is remembered for ${seconds(window)}; ${grouped(core.maxOperations)} of them carry ${grouped(rate)} operations/s without end, more for a while`,
     `memory: tables take ${grouped(Math.ceil(memoryBytesOf(core) / 2 ** 20))} MiB, all of it from the start`,
   ];
+}
+
+/** A bundle longer than a command may be cannot be submitted. */
+function bundleSizeMax({core, engine}: DatabaseConfig): number {
+  return Math.min(core.maxBundleSize, Math.floor((engine.maxCommandBytes - BUNDLE_HEADER_BYTES) / 16));
 }
 
 function grouped(value: number): string {

@@ -106,6 +106,12 @@ export function isDiskFull(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
+/** True where the process or the system has no handle left to open a file with: nothing was begun. */
+export function isOutOfHandles(error: unknown): boolean {
+  const code = systemCode(error);
+  return code === 'EMFILE' || code === 'ENFILE';
+}
+
 export function systemText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -6,7 +6,7 @@
  * A spare has no name that counts; its first segment header and its rename make it one (`segment_writer.ts`).
  */
 
-import {isDiskFull} from './errors.ts';
+import {isDiskFull, isOutOfHandles} from './errors.ts';
 import {type FileIo, joinPath} from './file_io.ts';
 import {FILE} from './format.ts';
 
@@ -70,7 +70,7 @@ export class SparePool {
       if (length > 0) spare.filledBytes += this.#io.write(spare.handle, ZEROS, 0, length, spare.filledBytes);
       if (spare.filledBytes < this.#segmentBytes) return 'more';
     } catch (error) {
-      if (isDiskFull(error)) return 'full';
+      if (isDiskFull(error) || isOutOfHandles(error)) return 'full';
       throw error;
     }
     return this.#complete(this.#filling);
@@ -102,21 +102,26 @@ export class SparePool {
 
   async #fillInBackground(): Promise<void> {
     let spare: Spare | null = null;
+    let syncing = false;
     try {
       spare = this.#filling ?? this.#create();
       this.#filling = null;
       this.#inFlight = spare;
       while (spare === this.#inFlight && spare.filledBytes < this.#segmentBytes) {
         const length = Math.min(CHUNK_BYTES, this.#segmentBytes - spare.filledBytes);
+        syncing = false;
         spare.filledBytes += await this.#io.writeAsync(spare.handle, ZEROS, 0, length, spare.filledBytes);
+        syncing = true;
         // Synced chunk by chunk, so that no commit waits behind megabytes of zeros.
         await this.#io.datasyncAsync(spare.handle);
       }
     } catch (error) {
       if (spare !== null && spare !== this.#inFlight) return this.#closeQuietly(spare);
       this.#inFlight = null;
-      if (spare !== null) this.#discard(spare);
-      if (isDiskFull(error)) return;
+      // A full disk costs nothing that was filled: the write has ended, and the rest follows when there is room again.
+      if (isDiskFull(error) && spare !== null && !syncing) this.#filling = spare;
+      else if (spare !== null) this.#discard(spare);
+      if (isDiskFull(error) || isOutOfHandles(error)) return;
       throw error;
     }
     if (spare !== this.#inFlight) return this.#closeQuietly(spare);

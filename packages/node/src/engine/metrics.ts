@@ -28,6 +28,8 @@ export interface EngineMetrics {
   readonly halted: boolean;
   readonly queueDepth: number;
   readonly queueCapacity: number;
+  /** Most commands that ever waited at once. */
+  readonly queueHighWater: number;
   readonly recovery: RecoveryFacts;
   readonly lastAppliedLsn: bigint | null;
   readonly durableLsn: bigint | null;
@@ -49,6 +51,8 @@ export interface EngineMetrics {
   readonly checkpointFailures: number;
   readonly lastCheckpointLsn: bigint | null;
   readonly lastCheckpointDurationMs: number | null;
+  /** Since the last one finished; null while none has since the engine opened. */
+  readonly lastCheckpointAgeMs: number | null;
   readonly commitLatency: LatencyHistogram;
   readonly syncLatency: LatencyHistogram;
 }
@@ -64,12 +68,14 @@ export function readMetrics(
   const {wal} = directory;
   const log = wal.metrics;
   const lastLsn = db.isEmpty ? null : bigintOfU64(db.lastLsnLo, db.lastLsnHi);
-  const lastSlot = db.hasSlot ? bigintOfU64(db.lastSlotLo, db.lastSlotHi) : null;
+  const appliedSlot = db.hasSlot ? bigintOfU64(db.lastSlotLo, db.lastSlotHi) : null;
+  const lastSlot = stepper.halted ? stepper.reads.durableSlot : appliedSlot;
   return {
     acceptingWrites: !stepper.halted && (db.lastLsnLo !== -1 || db.lastLsnHi !== -1),
     halted: stepper.halted,
     queueDepth: stepper.queueDepth,
     queueCapacity: limits.maxSubmissionQueue,
+    queueHighWater: counters.queueHighWater,
     recovery: directory.recovery,
     // What a halted engine has applied and not made durable is thrown away.
     lastAppliedLsn: stepper.halted ? wal.durableLsn || null : lastLsn,
@@ -96,6 +102,7 @@ export function readMetrics(
     checkpointFailures: checkpoints.failures,
     lastCheckpointLsn: checkpoints.last?.lsn ?? null,
     lastCheckpointDurationMs: checkpoints.last?.durationMs ?? null,
+    lastCheckpointAgeMs: checkpoints.ageMs,
     commitLatency: counters.commitLatency,
     syncLatency: counters.syncLatency,
   };

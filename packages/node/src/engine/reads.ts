@@ -68,6 +68,8 @@ export class ReadSide {
   private backlog: number = 0;
   private capturedBacklog: number = 0;
   private latchedBacklog: number = 0;
+  /** Lsn of the newest snapshot, 0 for none. */
+  private activeSnapshot: bigint = 0n;
 
   constructor(stepper: Stepper, recovery: RecoveryFacts) {
     this.stepper = stepper;
@@ -76,13 +78,14 @@ export class ReadSide {
     metrics.hasLoadedSnapshotLsn = this.setLanes(METRICS_LANES.LOADED_SNAPSHOT_LSN, recovery.loadedSnapshotLsn);
     metrics.replayedWalFrameCount = Math.min(recovery.replayedRecords, 0xffff_ffff);
     metrics.hasReplayedWalLastLsn = this.setLanes(METRICS_LANES.REPLAYED_WAL_LAST_LSN, recovery.replayedLastLsn);
-    metrics.hasActiveSnapshotLsn = this.setLanes(METRICS_LANES.ACTIVE_SNAPSHOT_LSN, recovery.loadedSnapshotLsn);
+    this.setActiveSnapshot(recovery.loadedSnapshotLsn ?? 0n);
     this.capture();
     this.latch();
   }
 
   /** A snapshot has become the newest one. */
   setActiveSnapshot(lsn: bigint): void {
+    this.activeSnapshot = lsn;
     this.metrics.hasActiveSnapshotLsn = this.setLanes(METRICS_LANES.ACTIVE_SNAPSHOT_LSN, lsn === 0n ? null : lsn);
   }
 
@@ -101,6 +104,12 @@ export class ReadSide {
   latch(): void {
     this.latched.set(this.captured);
     this.latchedBacklog = this.capturedBacklog;
+  }
+
+  /** Slot of the last durable frame; null while there is none. */
+  get durableSlot(): bigint | null {
+    const {latched} = this;
+    return latched[0] === 0 && latched[1] === 0 ? null : bigintOfU64(latched[2] ?? 0, latched[3] ?? 0);
   }
 
   /** Answers a read request at `at`; returns where the answer ends. */
@@ -144,7 +153,12 @@ export class ReadSide {
     if (seen.type !== 'metrics') throw new Error('assertion failed: the response holds metrics');
     // Where they showed no lag, the slot that they were asked for is not known any more.
     const {logicalSlotLag: lag, lastRequestSlot} = seen;
-    return this.putHalted(view, at, lag > 0n && lastRequestSlot !== null ? lastRequestSlot + lag : 0n);
+    // A snapshot published since would make the answer longer than the one that it replaces.
+    const active = this.activeSnapshot;
+    this.setActiveSnapshot(seen.activeSnapshotLsn ?? 0n);
+    const end = this.putHalted(view, at, lag > 0n && lastRequestSlot !== null ? lastRequestSlot + lag : 0n);
+    this.setActiveSnapshot(active);
+    return end;
   }
 
   private putMetricsAt(view: DataView, at: number): number {

@@ -40,6 +40,8 @@ export interface EngineOptions {
   readonly segmentBytes?: number;
   /** Most bytes that are synced at once; 8 MiB, or half a segment if that is less. */
   readonly maxFrameBytes?: number;
+  /** Milliseconds of a slot, where a clock of the caller's counts them: kept with the directory, and compared. */
+  readonly slotMs?: number;
   readonly checkpoint?: Partial<CheckpointOptions>;
   /** After so long without a frame, the last one is proven by a marker in the log; 0 for never. Default 5. */
   readonly idleMarkerMs?: number;
@@ -91,6 +93,7 @@ export class SingleNodeEngine {
       config: options.config ?? null,
       commitMode: options.commitMode ?? 'adaptive',
       segmentBytes,
+      slotMs: options.slotMs ?? null,
       maxFrameBytes: options.maxFrameBytes ?? Math.min(8 << 20, segmentBytes >> 1),
     });
     try {
@@ -122,6 +125,7 @@ export class SingleNodeEngine {
       db,
       wal,
       {...DEFAULT_CHECKPOINT, ...options.checkpoint},
+      directory.replayedLogBytes,
       {
         whenDurable: (lsn, action) => this.whenDurable(lsn, action),
         published: lsn => this.stepper.reads.setActiveSnapshot(lsn),
@@ -168,6 +172,7 @@ export class SingleNodeEngine {
     const error = this.stepper.handle(view, bytes, 0, bytes.length, answers, false);
     if (error !== CODEC.NONE) throw codecErrorOf(view, bytes.length);
     this.commitSync();
+    this.checkpointIfDue();
     const taken = answers.take();
     if (taken !== null) return taken.subarray(LENGTH_BYTES);
     throw new Error('assertion failed: a synchronous request is answered');
@@ -262,6 +267,7 @@ export class SingleNodeEngine {
     if (this.stepper.isFlying) throw new Error('closeNow cannot be used while a frame is being written');
     this.commitSync();
     this.idleMarker.end();
+    this.checkpoints.giveUp();
     this.closed = true;
     try {
       this.directory.wal.closeSync();
@@ -285,7 +291,11 @@ export class SingleNodeEngine {
     this.turnScheduled = false;
     if (!this.closed) this.flush();
     this.stepper.deliver();
-    // A failure is counted and told by the checkpointer; the next one is tried when the log has grown again.
+    this.checkpointIfDue();
+  }
+
+  /** A failure is counted and told by the checkpointer; the next one is tried when the log has grown again. */
+  private checkpointIfDue(): void {
     if (this.checkpoints.isDue && this.state === 'running') this.checkpoint().catch(() => undefined);
   }
 

@@ -257,6 +257,7 @@ export class Stepper {
       db.applyFresh(lsn[0] ?? 0, lsn[1] ?? 0, slotLo, slotHi, outcome);
       this.openCommands++;
       this.queueDepth++;
+      if (this.queueDepth > this.counters.queueHighWater) this.counters.queueHighWater = this.queueDepth;
       this.counters.command(db.command.tag, outcome.code);
     } else this.counters.retry();
     const {shard} = db;

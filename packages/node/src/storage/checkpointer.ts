@@ -56,8 +56,7 @@ export class Checkpointer {
   /** Finished since the engine opened. */
   count: number = 0;
   last: CheckpointInfo | null = null;
-  /** When the last one finished, on the host's clock; null before the first. */
-  lastAtMs: number | null = null;
+  private lastAtMs: number | null = null;
 
   constructor(
     io: FileIo,
@@ -65,6 +64,7 @@ export class Checkpointer {
     db: AllocDb,
     wal: Wal,
     options: CheckpointOptions,
+    replayedLogBytes: number,
     host: CheckpointHost,
   ) {
     this.io = io;
@@ -73,14 +73,15 @@ export class Checkpointer {
     this.wal = wal;
     this.options = options;
     this.host = host;
-    this.logBytesAtLast = wal.metrics.bytesWritten;
+    this.logBytesAtLast = wal.metrics.bytesWritten - replayedLogBytes;
   }
 
-  get isRunning(): boolean {
-    return this.running !== null;
+  /** Milliseconds since the last one finished; null before the first. */
+  get ageMs(): number | null {
+    return this.lastAtMs === null ? null : this.host.now() - this.lastAtMs;
   }
 
-  /** Log bytes written since the last checkpoint began, or since the engine opened. */
+  /** Log bytes written since the last checkpoint began; before the first, also those that opening had to replay. */
   get logBytesSince(): number {
     return this.wal.metrics.bytesWritten - this.logBytesAtLast;
   }
@@ -88,17 +89,23 @@ export class Checkpointer {
   /** True when the log has grown enough for a checkpoint by itself. */
   get isDue(): boolean {
     const {everyLogBytes} = this.options;
-    return everyLogBytes !== null && this.running === null && this.logBytesSince >= everyLogBytes;
+    return everyLogBytes !== null && this.running === null && !this.stopping && this.logBytesSince >= everyLogBytes;
   }
 
+  /** Checkpoints that failed. */
   failures: number = 0;
   /** Told when a checkpoint begins, with its lsn, and how it ended. For logs; set by the owner. */
   onStart: (lsn: bigint) => void = () => undefined;
   onFinish: (outcome: CheckpointInfo | Error) => void = () => undefined;
 
+  /** Publishes nothing from now on and removes nothing more; what is being written ends soon by itself. */
+  giveUp(): void {
+    this.stopping = true;
+  }
+
   /** Gives up the checkpoint under way, if any; its unfinished file is removed. Resolves when that is done. */
   async stop(): Promise<void> {
-    this.stopping = true;
+    this.giveUp();
     await this.running?.catch(() => undefined);
   }
 
@@ -129,11 +136,12 @@ export class Checkpointer {
     this.onStart(writer.lsn);
     const written = await writer.write(bytes => this.pace(started, bytes));
     await this.host.whenDurable(written.lsn, () => {
+      this.assertGoing();
       writer.publish();
       this.host.published(written.lsn);
       if (written.lsn > 0n) this.mark(written);
-      this.prune();
     });
+    await this.prune();
     const info = {...written, durationMs: this.host.now() - started};
     this.count++;
     this.last = info;
@@ -149,12 +157,17 @@ export class Checkpointer {
   }
 
   private async pace(started: number, bytes: number): Promise<void> {
-    if (this.stopping) throw new Error('the checkpoint was given up because the engine is closing');
+    this.assertGoing();
     const ahead = (1000 * bytes) / this.options.bytesPerSecond - (this.host.now() - started);
     if (ahead > 1) await this.host.sleep(ahead);
   }
 
-  private prune(): void {
+  private assertGoing(): void {
+    if (this.stopping) throw new Error('the checkpoint was given up because the engine is closing');
+  }
+
+  /** One file a turn: each removal syncs a directory, and commands wait meanwhile. */
+  private async prune(): Promise<void> {
     const lsns = snapshotLsns(this.io, this.snapshotDir);
     for (const lsn of lsns.slice(KEPT_SNAPSHOTS)) this.io.unlink(joinPath(this.snapshotDir, snapshotName(lsn)));
     if (lsns.length > KEPT_SNAPSHOTS) this.io.syncDir(this.snapshotDir);
@@ -162,10 +175,12 @@ export class Checkpointer {
     if (previous === undefined) return;
     const needed = previous + 1n;
     const retained = this.firstRetainedLsn();
-    this.wal.truncateBefore(retained < needed ? retained : needed);
+    while (!this.stopping && this.wal.truncateBefore(retained < needed ? retained : needed, 1) > 0) {
+      await this.host.sleep(0);
+    }
   }
 
-  /** First lsn of the segment with which the newest ones reach the bytes to retain; null when all must stay. */
+  /** First lsn of the segment with which the newest ones reach the bytes to retain; 0 when all must stay. */
   private firstRetainedLsn(): bigint {
     let bytes = 0;
     for (const segment of this.wal.segments.reverse()) {

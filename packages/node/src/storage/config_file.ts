@@ -18,6 +18,8 @@ export interface CreatedWith {
   config: DatabaseConfig;
   /** Eight random words. */
   hashSeed: Int32Array;
+  /** Milliseconds of a slot, where the creator's clock counted them; null where slots come from outside. */
+  slotMs: number | null;
 }
 
 /** Draws a seed for the key indexes of a new directory. */
@@ -31,7 +33,15 @@ export function newHashSeed(io: FileIo): Int32Array {
 export function writeConfigFile(io: FileIo, dir: string, created: CreatedWith): void {
   const seed = [...created.hashSeed].map(lane => (lane >>> 0).toString(16).padStart(8, '0')).join('');
   const body = new TextEncoder().encode(
-    `${JSON.stringify({...configToJson(created.config), hash_seed: seed}, null, 2)}\n`,
+    `${JSON.stringify(
+      {
+        ...configToJson(created.config),
+        ...(created.slotMs === null ? {} : {slot_ms: created.slotMs}),
+        hash_seed: seed,
+      },
+      null,
+      2,
+    )}\n`,
   );
   const head = new TextEncoder().encode(`allocdb config ${VERSION} crc32c ${checksum(body)}\n`);
   const bytes = new Uint8Array(head.length + body.length);
@@ -74,12 +84,16 @@ export function readConfigFile(io: FileIo, dir: string): CreatedWith | null {
   const body = bytes.subarray(newline + 1, length);
   if (checksum(body) !== match[2]) throw new OpenError('corrupt_config', `${NAME} of ${dir} fails its checksum`);
   const json = JSON.parse(new TextDecoder().decode(body)) as Record<string, unknown>;
-  const {hash_seed: seed, ...rest} = json;
+  const {hash_seed: seed, slot_ms: slotMs, ...rest} = json;
   if (typeof seed !== 'string' || !/^[0-9a-f]{64}$/.test(seed)) {
     throw new OpenError('corrupt_config', `${NAME} of ${dir} has no hash seed`);
   }
   const lanes = Array.from({length: SEED_LANES}, (_, i) => Number.parseInt(seed.slice(8 * i, 8 * i + 8), 16) | 0);
-  return {config: configOfJson(rest), hashSeed: Int32Array.from(lanes)};
+  return {
+    config: configOfJson(rest),
+    hashSeed: Int32Array.from(lanes),
+    slotMs: typeof slotMs === 'number' ? slotMs : null,
+  };
 }
 
 function checksum(bytes: Uint8Array): string {

@@ -42,6 +42,8 @@ export interface DirectoryOptions {
   readonly commitMode: CommitMode;
   readonly segmentBytes: number;
   readonly maxFrameBytes: number;
+  /** Milliseconds of a slot by the clock of whoever opens, or null where slots come from outside. */
+  readonly slotMs: number | null;
 }
 
 /** An open directory. */
@@ -54,6 +56,8 @@ export interface DataDirectory {
   readonly recovery: RecoveryFacts;
   /** Bytes of a torn tail that opening cut off; nothing that was acknowledged. */
   readonly cutBytes: number;
+  /** Bytes of log that opening replayed. */
+  readonly replayedLogBytes: number;
 }
 
 /** Opens or creates a directory. Throws OpenError. */
@@ -77,8 +81,12 @@ export function openDirectory(options: DirectoryOptions): DataDirectory {
 function openLocked(options: DirectoryOptions): Omit<DataDirectory, 'lock'> {
   const {io, dir} = options;
   const created = readConfigFile(io, dir);
-  if (created !== null && options.config !== null) {
-    const differences = coreDifferences(created.config.core, options.config.core);
+  if (created !== null) {
+    const differences = options.config === null ? [] : coreDifferences(created.config.core, options.config.core);
+    // Under slots of another length holds would end early by everybody's clock but the log's.
+    if (created.slotMs !== null && options.slotMs !== null && created.slotMs !== options.slotMs) {
+      differences.push(`slot_ms: created with ${created.slotMs}, given ${options.slotMs}`);
+    }
     if (differences.length > 0) {
       throw new OpenError('config_mismatch', `${dir} was created with another configuration:`, differences);
     }
@@ -95,7 +103,7 @@ function openLocked(options: DirectoryOptions): Omit<DataDirectory, 'lock'> {
   const opened = recover(options, config, hashSeed, snapshotDir, created === null);
   if (created === null) {
     try {
-      writeConfigFile(io, dir, {config, hashSeed});
+      writeConfigFile(io, dir, {config, hashSeed, slotMs: options.slotMs});
     } catch (error) {
       opened.wal.abandon();
       throw error;
@@ -162,6 +170,11 @@ function recover(
     maxRecordBytes: options.maxFrameBytes - FRAME_HEADER_BYTES - RECORD_HEADER_BYTES,
   });
   try {
+    // What was replayed and what is written behind must be one log: a read may see what no disk has kept.
+    const last = bigintOfU64(db.lastLsnLo, db.lastLsnHi);
+    if (wal.nextLsn !== (last === U64_MAX ? null : last + 1n)) {
+      throw new OpenError('corrupt_log', `the log of ${dir} ends elsewhere than it was just read to, at lsn ${last}`);
+    }
     tidySnapshots(io, snapshotDir, rejected);
     const replayedLast = replayer.records === 0 ? null : bigintOfU64(db.lastLsnLo, db.lastLsnHi);
     const recovery: RecoveryFacts = {
@@ -170,7 +183,7 @@ function recover(
       replayedRecords: replayer.records,
       replayedLastLsn: replayedLast,
     };
-    return {db, wal, recovery, cutBytes: wal.recovery.cutBytes};
+    return {db, wal, recovery, cutBytes: wal.recovery.cutBytes, replayedLogBytes: replayer.logBytes};
   } catch (error) {
     wal.abandon();
     throw error;

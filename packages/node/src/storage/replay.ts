@@ -18,15 +18,18 @@ import {
   overflowOf,
   SlotOverflow,
 } from '@allocdb/core';
-import {type LogCursor, READ} from '@allocdb/wal';
+import {FRAME_HEADER_BYTES, type LogCursor, READ, RECORD_HEADER_BYTES} from '@allocdb/wal';
 import {RECORD_TYPE} from '../engine/command_log.ts';
 import {OpenError} from '../errors.ts';
+
+/** Frames begin on multiples of this, as the engine opens its log. */
+const BLOCK_BYTES = 512;
 
 export class Replayer {
   /** Records applied. */
   records: number = 0;
-  /** Snapshot markers whose digest was compared and found equal. */
-  markersVerified: number = 0;
+  /** Bytes of log that they took, frames and padding included. */
+  logBytes: number = 0;
   private readonly markers: Map<bigint, bigint> = new Map();
   private readonly watched: Map<bigint, (digest: bigint) => void> = new Map();
   private readonly db: AllocDb;
@@ -77,9 +80,16 @@ export class Replayer {
 
   /** Applies every record from the cursor on. Throws OpenError `undecodable_command`, `rewound_slot` or as above. */
   replay(cursor: LogCursor): void {
+    let body = 0;
     try {
       for (let event = cursor.next(); event !== READ.END; event = cursor.next()) {
-        if (event === READ.RECORD) this.apply(cursor);
+        if (event === READ.RECORD) {
+          body += RECORD_HEADER_BYTES + cursor.length;
+          this.apply(cursor);
+        } else if (event === READ.FRAME_END) {
+          this.logBytes += BLOCK_BYTES * Math.ceil((FRAME_HEADER_BYTES + body) / BLOCK_BYTES);
+          body = 0;
+        }
       }
     } finally {
       cursor.close();
@@ -105,7 +115,6 @@ export class Replayer {
       const [found, marked] = [actual.toString(16), digest.toString(16)];
       throw new OpenError('digest_mismatch', `at lsn ${lsn} the state has digest ${found}, the log says ${marked}`);
     }
-    this.markersVerified++;
   }
 
   private expect(condition: boolean, cursor: LogCursor): void {

@@ -51,7 +51,7 @@ export async function createDirectoryAt(
       floor: 0n,
     }).closeSync();
     io.syncDir(dir);
-    writeConfigFile(io, dir, {config, hashSeed});
+    writeConfigFile(io, dir, {config, hashSeed, slotMs: null});
   } catch (error) {
     throw openErrorOf(error, dir);
   } finally {

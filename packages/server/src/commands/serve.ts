@@ -45,12 +45,24 @@ export async function serve(dir: string, flags: ServeFlags): Promise<void> {
     },
     log,
   };
+  const stopAsked = stopSignal();
   const server = await start(options);
   for (const line of explainConfig(server.engine.config, flags.slotMs)) log.info({event: 'config'}, line);
-  await new Promise<void>(resolve => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
-  });
+  await stopAsked;
   await server.stop();
+}
+
+/** Resolves at the first SIGTERM or SIGINT, also one during recovery. The second one ends the process at once. */
+function stopSignal(): Promise<void> {
+  return new Promise(resolve => {
+    const onSignal = (): void => {
+      process.off('SIGTERM', onSignal);
+      process.off('SIGINT', onSignal);
+      resolve();
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
 }
 
 async function start(options: ServerOptions): Promise<AllocDbServer> {

@@ -74,7 +74,6 @@ export class Connection {
   #paused: boolean = false;
   #state: State = 'hello';
   #timer: NodeJS.Timeout | null = null;
-  #slowTimer: NodeJS.Timeout | null = null;
   #reason: string | null = null;
   /** What ends the connection once every answer before it was sent. */
   #lastFrame: Uint8Array | null = null;
@@ -88,7 +87,7 @@ export class Connection {
     );
     socket.setNoDelay(true);
     socket.on('data', chunk => this.#onData(chunk));
-    socket.on('drain', () => this.#resumeIfPossible());
+    socket.on('timeout', () => this.#onStill());
     socket.on('end', () => this.#onPeerEnd());
     socket.on('error', error => this.#end(`socket: ${error.message}`));
     socket.on('close', () => this.#end(null));
@@ -209,7 +208,9 @@ export class Connection {
     }
     if (this.#paused) return;
     this.#socket.resume();
-    this.#onDeferredDone?.();
+    const end = this.#onDeferredDone;
+    this.#onDeferredDone = null;
+    end?.();
   }
 
   #send(): void {
@@ -221,24 +222,18 @@ export class Connection {
 
   #write(bytes: Uint8Array): void {
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
-    this.#socket.write(bytes);
-    if (this.#socket.writableLength > 0) this.#watchReader();
+    this.#socket.write(bytes, () => this.#resumeIfPossible());
+    if (this.#socket.writableLength > 0) this.#socket.setTimeout(this.#host.limits.slowConsumerMs);
   }
 
-  /** Ends the connection when nothing of what was written has left for the allowed time. */
-  #watchReader(): void {
-    const sent = this.#sentBytes();
-    this.#slowTimer ??= setTimeout(() => {
-      this.#slowTimer = null;
-      if (this.#socket.writableLength === 0 || this.#state === 'ended') return;
-      if (this.#sentBytes() > sent) this.#watchReader();
-      else this.#endSlowReader();
-    }, this.#host.limits.slowConsumerMs).unref();
-  }
-
-  /** Bytes that the operating system has taken. */
-  #sentBytes(): number {
-    return this.#socket.bytesWritten - this.#socket.writableLength;
+  /**
+   * Ends the connection when nothing of what was written has left for the allowed time. The socket's own timeout knows of
+   * progress within one large write, which its counters show only when all of it has left.
+   */
+  #onStill(): void {
+    if (this.#state === 'ended') return;
+    if (this.#socket.writableLength > 0) this.#endSlowReader();
+    else this.#socket.setTimeout(0);
   }
 
   #endSlowReader(): void {
@@ -304,7 +299,6 @@ export class Connection {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     this.#clearTimer();
-    if (this.#slowTimer !== null) clearTimeout(this.#slowTimer);
     this.#socket.destroy();
     this.#host.onEnd(this, this.#reason ?? reason);
   }

@@ -20,6 +20,9 @@ export type TcpServerHost = Omit<ConnectionHost, 'onEnd'> & {
   onConnectionEnd(reason: string | null): void;
 };
 
+/** Most connections over the limit that are being told so at a time. */
+const REFUSED_CONNECTIONS = 64;
+
 export class TcpServer {
   readonly #server: Server;
   readonly #host: TcpServerHost;
@@ -30,6 +33,8 @@ export class TcpServer {
   constructor(host: TcpServerHost) {
     this.#host = host;
     this.#server = createServer({allowHalfOpen: true, noDelay: true, ...KEEP_ALIVE}, socket => this.#accept(socket));
+    // Those over the limit are told so; those over this are not, so that a flood cannot use up the process's handles.
+    this.#server.maxConnections = host.maxConnections + REFUSED_CONNECTIONS;
   }
 
   get connectionCount(): number {
