@@ -125,6 +125,18 @@ test('a refused confirmation says that it is over', async () => {
   expect(lease.signal.aborted).toBe(true);
 });
 
+test('what refuses the operation and not the lease leaves the lease as it is', async () => {
+  results = {confirm: 'operation_table_full', release: 'operation_table_full'};
+  const lease = await acquire();
+  expect((await lease.confirm()).result).toBe('operation_table_full');
+  expect((await lease.release()).result).toBe('operation_table_full');
+  expect(lease.signal.aborted).toBe(false);
+  results = {};
+  await lease[Symbol.asyncDispose]();
+  expect(seen).toEqual(['reserve_bundle', 'confirm', 'release', 'release']);
+  expect(lease.signal.aborted).toBe(true);
+});
+
 test('a confirmation in doubt is never followed by a release', async () => {
   results = {confirm: 'silence'};
   const lease = await acquire();

@@ -16,8 +16,10 @@ import {
   payload,
   reserve,
   resource,
+  SNAPSHOT_DIR,
   said,
   tick,
+  turns,
   until,
 } from './support.ts';
 
@@ -56,6 +58,27 @@ async function fail(disk: HeldDisk): Promise<void> {
 }
 
 describe('a sync fails', () => {
+  test('metrics that wait are answered, though a snapshot was published since they were asked for', async () => {
+    const {disk, engine, caller} = await failing();
+    caller.send(create(3n));
+    await until(() => disk.heldCount === 1);
+    disk.hold = false;
+    const checkpoint = engine.checkpoint();
+    await until(() => disk.list(SNAPSHOT_DIR).some(name => name.endsWith('.tmp')));
+    await turns(20);
+    disk.hold = true;
+    caller.send(create(4n), metricsAt(17n));
+    await disk.release();
+    // The first frame is durable, so the snapshot has its name; the second one is being written.
+    expect(disk.list(SNAPSHOT_DIR)).toEqual([expect.stringMatching(/\.snap$/)]);
+    await fail(disk);
+    await checkpoint.catch(() => undefined);
+    await until(() => caller.responses.length === 3);
+    expect(caller.said.slice(0, 2)).toEqual(['ok@3', 'storage_failure']);
+    expect(caller.responses[2]).toMatchObject({type: 'metrics', acceptingWrites: false, lastAppliedLsn: 3n});
+    expect(engine.state).toBe('halted');
+  });
+
   test('each answer that waits becomes what is known, in order', async () => {
     const {disk, engine, caller} = await failing();
     const other = new Caller(engine);

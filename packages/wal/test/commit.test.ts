@@ -229,6 +229,25 @@ test('the next segment is ready before it is needed, and rolling then writes no 
   expect(disk.list(DIR).filter(name => name.endsWith('.tmp'))).toEqual([]);
 });
 
+test('a full disk keeps what was filled ahead: asking again writes no zeros twice', async () => {
+  const disk = new SimDisk();
+  const wal = openSmall(disk, {background: true});
+  disk.spaceBytes = 16_384 + 8192;
+  for (let i = 0; i < 12; i++) {
+    commitFrame(wal, 1, 400);
+    await fillInBackground(wal);
+  }
+  expect(wal.metrics.sparesReady).toBe(0);
+  const spares = disk.list(DIR).filter(name => name.endsWith('.tmp'));
+  expect(spares).toHaveLength(1);
+  expect(spares[0]).toMatch(/-1\.tmp$/);
+  disk.spaceBytes = Number.POSITIVE_INFINITY;
+  commitFrame(wal, 1, 400);
+  await fillInBackground(wal);
+  expect(wal.metrics.sparesReady).toBe(1);
+  await wal.close();
+});
+
 test('a segment needed in the middle of background preparation is not the one being prepared', async () => {
   const disk = new SimDisk();
   const wal = openSmall(disk, {background: true});
