@@ -23,6 +23,7 @@ import type {DatabaseConfig} from '../config.ts';
 import {Checkpointer, type CheckpointInfo, type CheckpointOptions} from '../storage/checkpointer.ts';
 import {type DataDirectory, openDirectory} from '../storage/data_directory.ts';
 import {AnswerBuffer, LENGTH_BYTES} from './answer_buffer.ts';
+import {DurableWaiters} from './durable_waiters.ts';
 import {IdleMarker} from './idle_marker.ts';
 import {type EngineMetrics, readMetrics} from './metrics.ts';
 import {type SlotPolicy, SlotSource, TRUST_REQUEST_SLOTS} from './slot_source.ts';
@@ -68,8 +69,7 @@ export class SingleNodeEngine {
   private readonly slots: SlotSource;
   private readonly io: FileIo;
   private readonly syncAnswers: AnswerBuffer = new AnswerBuffer();
-  /** Who waits for an lsn to be durable. */
-  private waiting: {lsn: bigint; run: () => void; reject: (reason: Error) => void}[] = [];
+  private readonly waiters: DurableWaiters = new DurableWaiters();
   private turnScheduled: boolean = false;
   private frameOpenedMs: number = 0;
   private failure: Error | null = null;
@@ -364,43 +364,26 @@ export class SingleNodeEngine {
     this.idleMarker.noteFrame();
     if (openedMs > 0) counters.commitLatency.record(this.io.now() - openedMs);
     counters.syncLatency.record(this.directory.wal.metrics.lastSyncMs);
-    this.wakeWaiting();
+    this.wakeWaiters();
   }
 
   private halt(error: unknown): void {
     if (this.failure !== null) return;
     this.failure = error instanceof Error ? error : new Error(String(error));
     this.stepper.frameFailed();
-    this.wakeWaiting();
+    this.wakeWaiters();
   }
 
   /** Runs an action at a moment when everything through the lsn is durable and no frame is frozen. */
   private whenDurable(lsn: bigint, action: () => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const run = (): void => {
-        try {
-          action();
-          resolve();
-        } catch (error) {
-          reject(error);
-        }
-      };
-      this.waiting.push({lsn, run, reject});
-      if (!this.stepper.isFlying) this.wakeWaiting();
-      if (this.waiting.length > 0 && !this.turnScheduled) this.beginTurn();
-    });
+    const done = this.waiters.add(lsn, action);
+    if (!this.stepper.isFlying) this.wakeWaiters();
+    if (!this.waiters.isEmpty && !this.turnScheduled) this.beginTurn();
+    return done;
   }
 
-  private wakeWaiting(): void {
-    const {waiting, failure} = this;
-    if (waiting.length === 0) return;
-    const durable = this.directory.wal.durableLsn;
-    this.waiting = [];
-    for (const waiter of waiting) {
-      if (failure !== null) waiter.reject(failure);
-      else if (waiter.lsn <= durable) waiter.run();
-      else this.waiting.push(waiter);
-    }
+  private wakeWaiters(): void {
+    if (!this.waiters.isEmpty) this.waiters.wake(this.directory.wal.durableLsn, this.failure);
   }
 }
 
