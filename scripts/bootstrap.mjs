@@ -29,10 +29,16 @@ const installed = spawnSync(command, [...prefix, ...install], inherit);
 if (installed.error) throw installed.error;
 if (installed.status !== 0) process.exit(installed.status ?? 1);
 
-// A terminal sends its interrupt to the whole group; a supervisor sends its signal to this process only.
-const running = spawn(command, [...prefix, '--silent', 'run', `task:${task}`, ...args], inherit);
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => running.kill('SIGTERM'));
+// The server gets a process group of its own, so that a signal to this process, from a terminal or a supervisor, reaches
+// it through whatever stands between. Everything else stays with the terminal, which interrupts the whole group itself.
+const detached = task === 'start';
+const running = spawn(command, [...prefix, '--silent', 'run', `task:${task}`, ...args], {...inherit, detached});
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    if (detached) process.kill(-running.pid, signal);
+    else if (signal === 'SIGTERM') running.kill(signal);
+  });
+}
 running.on('error', error => {
   throw error;
 });
