@@ -5,7 +5,6 @@
  * boundary to the system; `@allocdb/wal/testing` has one in memory that loses power on request.
  */
 
-export {crc32c} from './checksum.ts';
 export {isWalError, WalError, type WalErrorCode, type WalErrorDetail} from './errors.ts';
 export {
   type DirectoryLock,
@@ -17,16 +16,17 @@ export {
   writeFully,
   writeFullyAsync,
 } from './file_io.ts';
-export {FRAME_HEADER_BYTES, RECORD_FLAG, RECORD_HEADER_BYTES} from './format.ts';
+export {crc32c} from './format/checksum.ts';
+export {FRAME_HEADER_BYTES, RECORD_FLAG, RECORD_HEADER_BYTES} from './format/format.ts';
+export type {SnapshotMarker} from './format/segment_header.ts';
 export {lockDirectory} from './fs/directory_lock.ts';
 export {nodeFileIo} from './fs/node_file_io.ts';
-export {type LogCursor, READ, type ReadEvent} from './log_cursor.ts';
-export type {LogEnding, WalRecovery} from './log_open.ts';
 export type {WalOptions} from './log_options.ts';
 export type {WalMetrics} from './metrics.ts';
-export type {RecordInput} from './record_input.ts';
-export type {SnapshotMarker} from './segment_header.ts';
-export {STATUS, type Status} from './status.ts';
-export type {CommitMode} from './sync_meter.ts';
+export {type LogCursor, READ, type ReadEvent} from './read/log_cursor.ts';
+export {inspectWal, type ReadWalOptions, readWal, verifyWal, type WalReport} from './read/wal_reader.ts';
+export type {LogEnding, WalRecovery} from './recovery/log_open.ts';
 export {Wal} from './wal.ts';
-export {inspectWal, type ReadWalOptions, readWal, verifyWal, type WalReport} from './wal_reader.ts';
+export type {RecordInput} from './write/record_input.ts';
+export {STATUS, type Status} from './write/status.ts';
+export type {CommitMode} from './write/sync_meter.ts';

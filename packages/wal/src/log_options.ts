@@ -6,11 +6,17 @@
  */
 
 import type {FileIo} from './file_io.ts';
-import {BLOCK_BYTES_MAX, FRAME_HEADER_BYTES, RECORD_HEADER_BYTES, roundUp, SEGMENT_HEADER_BYTES} from './format.ts';
+import {
+  BLOCK_BYTES_MAX,
+  FRAME_HEADER_BYTES,
+  RECORD_HEADER_BYTES,
+  roundUp,
+  SEGMENT_HEADER_BYTES,
+} from './format/format.ts';
+import {isBlockSize} from './format/segment_header.ts';
+import {U64_MAX} from './format/words.ts';
 import {nodeFileIo} from './fs/node_file_io.ts';
-import {isBlockSize} from './segment_header.ts';
-import type {CommitMode} from './sync_meter.ts';
-import {U64_MAX} from './words.ts';
+import type {CommitMode} from './write/sync_meter.ts';
 
 /** Bound of frames that are read, unless another is given. */
 export const READ_FRAME_BYTES: number = 64 << 20;

@@ -5,18 +5,18 @@
  * means is the caller's business.
  */
 
-import {writeCleanFile} from './clean_file.ts';
-import {CommitPump} from './commit_pump.ts';
 import {ioError, isDiskFull, WalError} from './errors.ts';
 import type {DirectoryLock} from './file_io.ts';
-import {FRAME_KIND, MARKER_DIGEST_BYTES, RECORD_FLAG} from './format.ts';
-import {LogCursor} from './log_cursor.ts';
-import {type OpenedLog, openLog, type WalRecovery} from './log_open.ts';
+import {writeCleanFile} from './format/clean_file.ts';
+import {FRAME_KIND, MARKER_DIGEST_BYTES, RECORD_FLAG} from './format/format.ts';
+import {highWord, lowWord, toBigint} from './format/words.ts';
 import {type ResolvedWalOptions, resolveOptions, type WalOptions} from './log_options.ts';
-import {RawLog} from './raw_log.ts';
-import {type RecordInput, refusal} from './record_input.ts';
-import {STATUS, type Status} from './status.ts';
-import {highWord, lowWord, toBigint} from './words.ts';
+import {LogCursor} from './read/log_cursor.ts';
+import {type OpenedLog, openLog, type WalRecovery} from './recovery/log_open.ts';
+import {CommitPump} from './write/commit_pump.ts';
+import {RawLog} from './write/raw_log.ts';
+import {type RecordInput, refusal} from './write/record_input.ts';
+import {STATUS, type Status} from './write/status.ts';
 
 /**
  * A durable log of records with dense, rising lsns, open for writing by exactly one process.

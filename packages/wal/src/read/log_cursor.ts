@@ -5,7 +5,7 @@
  * chain. What the fields point at is valid until the next call of `next`.
  */
 
-import {WalError} from './errors.ts';
+import {WalError} from '../errors.ts';
 import {
   FRAME_HEADER_BYTES,
   FRAME_KIND,
@@ -14,10 +14,10 @@ import {
   RECORD_FLAG,
   RECORD_HEADER_BYTES,
   SCOPE_BYTES,
-} from './format.ts';
+} from '../format/format.ts';
+import {firstLsnOf, type SegmentInfo} from '../format/segment_header.ts';
+import {highWord, Lanes, lessThan, lowWord, toBigint} from '../format/words.ts';
 import {LogWalker, type LogWalkerOptions, segmentIndexOf} from './log_walker.ts';
-import {firstLsnOf, type SegmentInfo} from './segment_header.ts';
-import {highWord, Lanes, lessThan, lowWord, toBigint} from './words.ts';
 
 /**
  * What `next` found.

@@ -6,11 +6,10 @@
  * Reads headers only; frames are walked in `log_walker.ts`.
  */
 
-import {type CleanFile, readCleanFile} from './clean_file.ts';
-import {guardIo, ioError, systemCode, WalError} from './errors.ts';
-import {type FileIo, joinPath, readFully} from './file_io.ts';
-import {BLOCK_BYTES_MAX, FILE, SEGMENT_HEADER_BYTES} from './format.ts';
-import {ReadWindow} from './read_window.ts';
+import {guardIo, ioError, systemCode, WalError} from '../errors.ts';
+import {type FileIo, joinPath, readFully} from '../file_io.ts';
+import {type CleanFile, readCleanFile} from '../format/clean_file.ts';
+import {BLOCK_BYTES_MAX, FILE, SEGMENT_HEADER_BYTES} from '../format/format.ts';
 import {
   decodeSegmentHeader,
   firstLsnOf,
@@ -18,7 +17,8 @@ import {
   isSegmentName,
   isSpareName,
   type SegmentInfo,
-} from './segment_header.ts';
+} from '../format/segment_header.ts';
+import {ReadWindow} from '../read/read_window.ts';
 
 export interface SegmentList {
   readonly segments: SegmentInfo[];

@@ -6,7 +6,7 @@
  * block boundary, then zeros. Every byte is covered by a checksum or must be zero; a frame's header checksum is seeded
  * with the salt of its segment and names its own block, so a copy of a frame anywhere else is no frame.
  *
- * Not here: how a damaged tail is judged (`tail.ts`) and what the payload of a record means (the caller).
+ * Not here: how a damaged tail is judged (`read/frame_walker.ts`) and what the payload of a record means (the caller).
  */
 
 export const FORMAT_VERSION = 1;

@@ -7,18 +7,18 @@
  * Not here: promises shared by waiters (`commit_pump.ts`), opening and closing (`wal.ts`).
  */
 
-import {WalError} from './errors.ts';
-import {type FileIo, writeFully, writeFullyAsync} from './file_io.ts';
-import {BLOCK_BYTES_MAX, FRAME_HEADER_BYTES, FRAME_KIND, MARKER_BYTES} from './format.ts';
+import {WalError} from '../errors.ts';
+import {type FileIo, writeFully, writeFullyAsync} from '../file_io.ts';
+import {BLOCK_BYTES_MAX, FRAME_HEADER_BYTES, FRAME_KIND, MARKER_BYTES} from '../format/format.ts';
+import {FrameHead} from '../format/frame_header.ts';
+import {encodeMarker, type SnapshotMarker} from '../format/segment_header.ts';
+import {Lanes} from '../format/words.ts';
 import {FrameBuffer} from './frame_buffer.ts';
-import {FrameHead} from './frame_header.ts';
 import {type FrameRoom, FrameStage} from './frame_stage.ts';
-import {encodeMarker, type SnapshotMarker} from './segment_header.ts';
 import type {SegmentWriter, WritableSegment} from './segment_writer.ts';
 import type {SparePool} from './spare_pool.ts';
 import {STATUS, type Status} from './status.ts';
 import type {SyncMeter} from './sync_meter.ts';
-import {Lanes} from './words.ts';
 
 /** Background preparation of the next segment begins when this part of the active one is used. */
 const PREPARE_AFTER = 0.25;

@@ -6,10 +6,10 @@
  * Memory only: the room is asked for through `FrameRoom`, and writing is the business of `log_writer.ts`.
  */
 
-import {FRAME_HEADER_BYTES, RECORD_FLAG, RECORD_HEADER_BYTES, SCOPE_BYTES} from './format.ts';
+import {FRAME_HEADER_BYTES, RECORD_FLAG, RECORD_HEADER_BYTES, SCOPE_BYTES} from '../format/format.ts';
+import {Lanes, valuesLeft} from '../format/words.ts';
 import {FrameBuffer} from './frame_buffer.ts';
 import {STATUS, type Status} from './status.ts';
-import {Lanes, valuesLeft} from './words.ts';
 
 /** No append passes this limit, so each one asks. */
 const ASK = -1;

@@ -8,12 +8,12 @@
  * What lies behind this segment, and what the caller knows from elsewhere, is judged in `log_walker.ts` and `log_scan.ts`.
  */
 
-import {WalError} from './errors.ts';
-import {FRAME_HEADER_BYTES, FRAME_KIND, MARKER_BYTES, roundUp} from './format.ts';
-import {bodyIsIntact, FrameHead, HEAD, readFrameHead} from './frame_header.ts';
+import {WalError} from '../errors.ts';
+import {FRAME_HEADER_BYTES, FRAME_KIND, MARKER_BYTES, roundUp} from '../format/format.ts';
+import {bodyIsIntact, FrameHead, HEAD, readFrameHead} from '../format/frame_header.ts';
+import type {SegmentInfo} from '../format/segment_header.ts';
+import {Lanes, lessThan, toBigint, valuesLeft} from '../format/words.ts';
 import type {ReadWindow} from './read_window.ts';
-import type {SegmentInfo} from './segment_header.ts';
-import {Lanes, lessThan, toBigint, valuesLeft} from './words.ts';
 
 export class FrameWalker {
   readonly window: ReadWindow;

@@ -5,8 +5,8 @@
  * after the frame before it was synced, so an intact header proves every lsn below its first.
  */
 
+import {WalError} from '../errors.ts';
 import {crc32c} from './checksum.ts';
-import {WalError} from './errors.ts';
 import {
   BLOCK_BYTES_MAX,
   BLOCK_BYTES_MIN,

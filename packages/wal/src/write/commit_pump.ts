@@ -6,7 +6,7 @@
  * When nothing has been committed for a while, the last frame is proven by an idle marker.
  */
 
-import {FRAME_KIND} from './format.ts';
+import {FRAME_KIND} from '../format/format.ts';
 import type {LogWriter} from './log_writer.ts';
 import type {SyncMeter} from './sync_meter.ts';
 

@@ -2,7 +2,7 @@
  * The convenient form of a record, and the errors that the statuses of `append` become there.
  */
 
-import {WalError, type WalErrorCode} from './errors.ts';
+import {WalError, type WalErrorCode} from '../errors.ts';
 import {STATUS, type Status} from './status.ts';
 
 /** A record for `appendRecord`. */

@@ -5,8 +5,8 @@
  * verify says nothing: the log's own seal still does.
  */
 
+import {type FileIo, joinPath, readFully, writeFully} from '../file_io.ts';
 import {crc32c} from './checksum.ts';
-import {type FileIo, joinPath, readFully, writeFully} from './file_io.ts';
 import {CLEAN, CLEAN_BYTES, CLEAN_MAGIC, FILE, FORMAT_VERSION, UUID_BYTES} from './format.ts';
 
 export interface CleanFile {

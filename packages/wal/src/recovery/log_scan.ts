@@ -6,13 +6,19 @@
  * Proofs are later frames and segments (`frame_walker.ts`), the caller's floor, and the file `clean`.
  */
 
-import {WalError} from './errors.ts';
-import type {FileIo} from './file_io.ts';
-import {FRAME_HEADER_BYTES, FRAME_KIND} from './format.ts';
-import {LogWalker} from './log_walker.ts';
-import {decodeMarker, firstLsnOf, firstLsnOfName, type SegmentInfo, type SnapshotMarker} from './segment_header.ts';
+import {WalError} from '../errors.ts';
+import type {FileIo} from '../file_io.ts';
+import {FRAME_HEADER_BYTES, FRAME_KIND} from '../format/format.ts';
+import {
+  decodeMarker,
+  firstLsnOf,
+  firstLsnOfName,
+  type SegmentInfo,
+  type SnapshotMarker,
+} from '../format/segment_header.ts';
+import {Lanes} from '../format/words.ts';
+import {LogWalker} from '../read/log_walker.ts';
 import {listSegments, type SegmentList} from './segment_list.ts';
-import {Lanes} from './words.ts';
 
 export interface ScanOptions {
   readonly io: FileIo;

@@ -5,17 +5,17 @@
  * are given back.
  */
 
-import {guardIo, WalError} from './errors.ts';
-import {type DirectoryLock, type FileIo, parentPath} from './file_io.ts';
-import {UUID_BYTES} from './format.ts';
-import type {ResolvedWalOptions} from './log_options.ts';
+import {guardIo, WalError} from '../errors.ts';
+import {type DirectoryLock, type FileIo, parentPath} from '../file_io.ts';
+import {UUID_BYTES} from '../format/format.ts';
+import {firstLsnOf, type SnapshotMarker} from '../format/segment_header.ts';
+import type {ResolvedWalOptions} from '../log_options.ts';
+import {LogWriter} from '../write/log_writer.ts';
+import {SegmentWriter} from '../write/segment_writer.ts';
+import {SparePool} from '../write/spare_pool.ts';
+import {SyncMeter} from '../write/sync_meter.ts';
 import {repairLog, syncBeforeReading} from './log_repair.ts';
 import {type LogScan, lastLsnOf, scanLog} from './log_scan.ts';
-import {LogWriter} from './log_writer.ts';
-import {firstLsnOf, type SnapshotMarker} from './segment_header.ts';
-import {SegmentWriter} from './segment_writer.ts';
-import {SparePool} from './spare_pool.ts';
-import {SyncMeter} from './sync_meter.ts';
 
 /**
  * What opening found.

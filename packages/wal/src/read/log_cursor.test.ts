@@ -1,10 +1,10 @@
 import {expect, test} from 'vitest';
-import {FRAME_KIND, RECORD} from './format.ts';
-import {FrameBuffer} from './frame_buffer.ts';
-import {FrameHead} from './frame_header.ts';
+import {FRAME_KIND, RECORD} from '../format/format.ts';
+import {FrameHead} from '../format/frame_header.ts';
+import {encodeSegmentHeader, type SegmentInfo, segmentName} from '../format/segment_header.ts';
+import {SimDisk} from '../testing/index.ts';
+import {FrameBuffer} from '../write/frame_buffer.ts';
 import {READ} from './log_cursor.ts';
-import {encodeSegmentHeader, type SegmentInfo, segmentName} from './segment_header.ts';
-import {SimDisk} from './testing/index.ts';
 import {readWal} from './wal_reader.ts';
 
 const INFO: SegmentInfo = {

@@ -6,11 +6,17 @@
  * The last block of a segment is kept for a frame that proves the one before it (`canProve`).
  */
 
-import {type FileIo, joinPath, writeFully} from './file_io.ts';
-import {roundUp, SEGMENT_HEADER_BYTES} from './format.ts';
-import {encodeSegmentHeader, firstLsnOf, type SegmentInfo, type SnapshotMarker, segmentName} from './segment_header.ts';
+import {type FileIo, joinPath, writeFully} from '../file_io.ts';
+import {roundUp, SEGMENT_HEADER_BYTES} from '../format/format.ts';
+import {
+  encodeSegmentHeader,
+  firstLsnOf,
+  type SegmentInfo,
+  type SnapshotMarker,
+  segmentName,
+} from '../format/segment_header.ts';
+import {type Lanes, toBigint} from '../format/words.ts';
 import type {SparePool} from './spare_pool.ts';
-import {type Lanes, toBigint} from './words.ts';
 
 /** A segment being written: `offset` is where its next frame goes. */
 export interface WritableSegment {

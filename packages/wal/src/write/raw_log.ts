@@ -5,10 +5,10 @@
  * between them. `Wal` adds opening, closing, promises and reading.
  */
 
-import type {WalError} from './errors.ts';
+import type {WalError} from '../errors.ts';
+import {firstLsnOf, type SegmentInfo} from '../format/segment_header.ts';
+import type {WalMetrics} from '../metrics.ts';
 import type {LogWriter} from './log_writer.ts';
-import type {WalMetrics} from './metrics.ts';
-import {firstLsnOf, type SegmentInfo} from './segment_header.ts';
 import type {SparePool} from './spare_pool.ts';
 import type {Status} from './status.ts';
 import type {SyncMeter} from './sync_meter.ts';

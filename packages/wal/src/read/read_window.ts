@@ -5,8 +5,8 @@
  * is valid until the next call. A frame that straddles the window is read again from its start instead of being moved.
  */
 
-import {guardIo} from './errors.ts';
-import {type FileIo, readFully} from './file_io.ts';
+import {guardIo} from '../errors.ts';
+import {type FileIo, readFully} from '../file_io.ts';
 
 const WINDOW_BYTES: number = 1 << 20;
 

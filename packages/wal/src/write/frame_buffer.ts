@@ -9,8 +9,15 @@
  * ArrayBuffer.
  */
 
-import {BLOCK_BYTES_MAX, FRAME_HEADER_BYTES, RECORD, RECORD_HEADER_BYTES, roundUp, SCOPE_BYTES} from './format.ts';
-import {type FrameHead, writeFrameHead} from './frame_header.ts';
+import {
+  BLOCK_BYTES_MAX,
+  FRAME_HEADER_BYTES,
+  RECORD,
+  RECORD_HEADER_BYTES,
+  roundUp,
+  SCOPE_BYTES,
+} from '../format/format.ts';
+import {type FrameHead, writeFrameHead} from '../format/frame_header.ts';
 
 const WORD_COPY_BYTES_MAX = 256;
 

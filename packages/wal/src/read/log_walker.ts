@@ -5,12 +5,12 @@
  * with, so a segment behind another proves everything before it. The last segment ends where its frames end.
  */
 
-import {guardIo, systemCode, WalError} from './errors.ts';
-import {type FileIo, joinPath} from './file_io.ts';
-import {BLOCK_BYTES_MAX, roundUp, SEGMENT_HEADER_BYTES} from './format.ts';
+import {guardIo, systemCode, WalError} from '../errors.ts';
+import {type FileIo, joinPath} from '../file_io.ts';
+import {BLOCK_BYTES_MAX, roundUp, SEGMENT_HEADER_BYTES} from '../format/format.ts';
+import {firstLsnOf, type SegmentInfo} from '../format/segment_header.ts';
 import {FrameWalker} from './frame_walker.ts';
 import {ReadWindow} from './read_window.ts';
-import {firstLsnOf, type SegmentInfo} from './segment_header.ts';
 
 export interface LogWalkerOptions {
   readonly io: FileIo;

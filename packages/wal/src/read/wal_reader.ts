@@ -5,12 +5,12 @@
  * middle of a frame. What opening would cut off is not shown and is reported.
  */
 
-import type {FileIo} from './file_io.ts';
-import {nodeFileIo} from './fs/node_file_io.ts';
+import type {FileIo} from '../file_io.ts';
+import {nodeFileIo} from '../fs/node_file_io.ts';
+import {READ_FRAME_BYTES} from '../log_options.ts';
+import {describe, type WalRecovery} from '../recovery/log_open.ts';
+import {type LogScan, scanLog} from '../recovery/log_scan.ts';
 import {LogCursor, READ} from './log_cursor.ts';
-import {describe, type WalRecovery} from './log_open.ts';
-import {READ_FRAME_BYTES} from './log_options.ts';
-import {type LogScan, scanLog} from './log_scan.ts';
 
 export interface ReadWalOptions {
   readonly dir: string;

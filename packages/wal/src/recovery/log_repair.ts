@@ -6,10 +6,10 @@
  * reached the disk is written again, since a kernel that failed a sync shows bytes that it does not hold on disk.
  */
 
-import {type FileIo, joinPath, readFully, writeFully} from './file_io.ts';
-import {FILE} from './format.ts';
+import {type FileIo, joinPath, readFully, writeFully} from '../file_io.ts';
+import {FILE} from '../format/format.ts';
+import {isSegmentName} from '../format/segment_header.ts';
 import type {LogScan, LogTail} from './log_scan.ts';
-import {isSegmentName} from './segment_header.ts';
 
 const ZERO_BYTES: number = 1 << 16;
 

@@ -6,7 +6,7 @@
  * contain the hops, so they are corrected before they are averaged.
  */
 
-import type {FileIo} from './file_io.ts';
+import type {FileIo} from '../file_io.ts';
 
 const INLINE_MS_MAX = 0.25;
 const HOPS_MS = 0.08;

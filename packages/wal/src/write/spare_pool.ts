@@ -6,9 +6,9 @@
  * A spare has no name that counts; its first segment header and its rename make it one (`segment_writer.ts`).
  */
 
-import {isDiskFull, isOutOfHandles} from './errors.ts';
-import {type FileIo, joinPath} from './file_io.ts';
-import {FILE} from './format.ts';
+import {isDiskFull, isOutOfHandles} from '../errors.ts';
+import {type FileIo, joinPath} from '../file_io.ts';
+import {FILE} from '../format/format.ts';
 
 const CHUNK_BYTES: number = 1 << 20;
 const ZEROS: Uint8Array = new Uint8Array(CHUNK_BYTES);
