@@ -176,7 +176,7 @@ export const PATTERNS: readonly PatternRule[] = [
   {
     rule: 'wal-neutral',
     about: 'the log carries bytes: it does not know what a reservation or a resource is',
-    under: ['packages/wal/src/', 'packages/wal/test/'],
+    under: ['packages/wal/'],
     tests: true,
     where: 'text',
     forbid: [[/reservation|resource/i, 'the log knows records, not what is in them']],

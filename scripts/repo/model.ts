@@ -85,9 +85,9 @@ export function isSource(path: string): boolean {
   return /\.(?:ts|mts|cts|js|mjs|cjs|tsx)$/.test(path);
 }
 
-/** Tests, shared suites and what only they use: never published, so allowed to import more. */
+/** Tests, shared suites, examples and what only they use: never published, so allowed to import more. */
 export function isTest(path: string): boolean {
-  return /\.(?:test|suite)\.ts$/.test(path) || /^packages\/[^/]+\/test\//.test(path);
+  return /\.(?:test|suite)\.ts$/.test(path) || /^packages\/[^/]+\/(?:test|examples)\//.test(path);
 }
 
 /** 'core' for 'packages/core/src/x.ts'; null outside packages. */

@@ -18,12 +18,15 @@ export {
 } from './file_io.ts';
 export {crc32c} from './format/checksum.ts';
 export {FRAME_HEADER_BYTES, RECORD_FLAG, RECORD_HEADER_BYTES} from './format/format.ts';
+export type {RecordScope} from './format/scope.ts';
 export type {SnapshotMarker} from './format/segment_header.ts';
 export {lockDirectory} from './fs/directory_lock.ts';
 export {nodeFileIo} from './fs/node_file_io.ts';
 export type {WalOptions} from './log_options.ts';
 export type {WalMetrics} from './metrics.ts';
-export {type LogCursor, READ, type ReadEvent} from './read/log_cursor.ts';
+export {type LogCursor, type LogRecord, READ, type ReadEvent} from './read/log_cursor.ts';
+export type {Pin} from './read/pins.ts';
+export type {ReadOptions} from './read/record_filter.ts';
 export {inspectWal, type ReadWalOptions, readWal, verifyWal, type WalReport} from './read/wal_reader.ts';
 export type {LogEnding, WalRecovery} from './recovery/log_open.ts';
 export {Wal} from './wal.ts';

@@ -9,9 +9,12 @@ import {ioError, isDiskFull, WalError} from './errors.ts';
 import type {DirectoryLock} from './file_io.ts';
 import {writeCleanFile} from './format/clean_file.ts';
 import {FRAME_KIND, MARKER_DIGEST_BYTES, RECORD_FLAG} from './format/format.ts';
+import {SCOPE_WORDS, scopeToWords} from './format/scope.ts';
 import {highWord, lowWord, toBigint} from './format/words.ts';
 import {type ResolvedWalOptions, resolveOptions, type WalOptions} from './log_options.ts';
 import {LogCursor} from './read/log_cursor.ts';
+import type {Pin} from './read/pins.ts';
+import type {ReadOptions} from './read/record_filter.ts';
 import {type OpenedLog, openLog, type WalRecovery} from './recovery/log_open.ts';
 import {CommitPump} from './write/commit_pump.ts';
 import {RawLog} from './write/raw_log.ts';
@@ -30,6 +33,7 @@ export class Wal extends RawLog {
   readonly #options: ResolvedWalOptions;
   readonly #lock: DirectoryLock | null;
   readonly #pump: CommitPump;
+  readonly #scope: Int32Array = new Int32Array(SCOPE_WORDS);
   #closed = false;
 
   private constructor(options: ResolvedWalOptions, opened: OpenedLog) {
@@ -56,10 +60,16 @@ export class Wal extends RawLog {
    * (commit, then again), `too_large`, `storage_full` or `lsn_exhausted`.
    */
   appendRecord(record: RecordInput): bigint {
-    const {type, payload, stamp = 0n, required = true} = record;
+    const {type, payload, stamp = 0n, required = true, scope} = record;
     const lsn = this.writer.stage.next.toBigint();
     const flags = required ? RECORD_FLAG.REQUIRED : 0;
-    const status = this.append(type, flags, lowWord(stamp), highWord(stamp), payload, 0, payload.length);
+    const [lo, hi] = [lowWord(stamp), highWord(stamp)];
+    let status: Status;
+    if (scope === undefined) status = this.append(type, flags, lo, hi, payload, 0, payload.length);
+    else {
+      scopeToWords(scope, this.#scope);
+      status = this.appendScoped(type, flags, lo, hi, this.#scope, payload, 0, payload.length);
+    }
     if (status !== STATUS.OK) throw refusal(status);
     return lsn;
   }
@@ -97,12 +107,23 @@ export class Wal extends RawLog {
     return this.spares.readyCount > 0 ? 'ready' : this.writer.guard(() => this.spares.fillStep(maxBytes));
   }
 
-  /** Reads the durable records from this lsn on, up to those durable now. Throws `missing_segment` below the first. */
-  read(from: bigint): LogCursor {
+  /**
+   * Reads the durable records from this lsn on, or what the options choose, up to those durable now. Throws
+   * `missing_segment` below the first. The cursor pins what it has not read: close it.
+   */
+  read(from: bigint | ReadOptions = {}): LogCursor {
     this.writer.assertUsable();
-    const {active, segments} = this.writer.segments;
-    const {io, dir, maxReadFrameBytes} = this.#options;
-    return new LogCursor({io, dir, maxReadFrameBytes, from, segments: [...segments], lastLimit: active.offset});
+    return this.#cursor(typeof from === 'bigint' ? {from} : from, false);
+  }
+
+  /** Keeps all records from this lsn on, which is in the log, until the pin is moved or released. */
+  pin(lsn: bigint): Pin {
+    this.writer.assertUsable();
+    if (lsn < this.firstLsn) {
+      const evidence = `the log begins at lsn ${this.firstLsn}`;
+      throw new WalError('missing_segment', 'cannot pin what is gone', {lsn, evidence});
+    }
+    return this.writer.segments.pins.hold(lsn);
   }
 
   /**
@@ -158,6 +179,19 @@ export class Wal extends RawLog {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #cursor(read: ReadOptions, yields: boolean): LogCursor {
+    const {io, dir, maxReadFrameBytes} = this.#options;
+    const from = read.from ?? this.firstLsn;
+    const pin = this.writer.segments.pins.hold(from, yields);
+    const chain = this.writer.segments.chain();
+    try {
+      return new LogCursor({io, dir, maxReadFrameBytes, chain, read: {...read, from}, pin});
+    } catch (error) {
+      pin.release();
+      throw error;
+    }
   }
 
   /** A full disk costs the clean file only; the seal says the same. */

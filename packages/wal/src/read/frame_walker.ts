@@ -56,6 +56,11 @@ export class FrameWalker {
     this.sealed = false;
   }
 
+  /** The segment has grown: frames are expected up to `limit` now. */
+  continueTo(limit: number): void {
+    this.#limit = limit;
+  }
+
   /** Advances to the next frame; false at the end of the segment. Throws on corruption, gap or an unknown version. */
   step(): boolean {
     this.dirtyEnd = this.position;

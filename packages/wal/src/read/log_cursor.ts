@@ -15,9 +15,12 @@ import {
   RECORD_HEADER_BYTES,
   SCOPE_BYTES,
 } from '../format/format.ts';
+import {type RecordScope, readScope} from '../format/scope.ts';
 import {firstLsnOf, type SegmentInfo} from '../format/segment_header.ts';
 import {highWord, Lanes, lessThan, lowWord, toBigint} from '../format/words.ts';
-import {LogWalker, type LogWalkerOptions, segmentIndexOf} from './log_walker.ts';
+import {type LogChain, LogWalker, type LogWalkerOptions, segmentIndexOf} from './log_walker.ts';
+import type {HeldPin} from './pins.ts';
+import {type ReadOptions, RecordFilter} from './record_filter.ts';
 
 /**
  * What `next` found.
@@ -30,8 +33,23 @@ export const READ = {END: 0, RECORD: 1, FRAME_END: 2, SNAPSHOT_MARKER: 3} as con
 
 export type ReadEvent = (typeof READ)[keyof typeof READ];
 
-export interface LogCursorOptions extends Omit<LogWalkerOptions, 'startIndex'> {
-  readonly from: bigint;
+/** A record apart from the log: its own bytes, valid for ever. */
+export interface LogRecord {
+  readonly lsn: bigint;
+  readonly type: number;
+  readonly stamp: bigint;
+  readonly scope: RecordScope | null;
+  /** A reader that does not know the type must refuse the log. */
+  readonly required: boolean;
+  readonly payload: Uint8Array;
+}
+
+export interface LogCursorOptions extends LogWalkerOptions {
+  /** Null for a log without a segment. */
+  readonly chain: LogChain | null;
+  readonly read: ReadOptions & {readonly from: bigint};
+  /** Holds the segment that is being read, and those behind it; null where nobody truncates. */
+  readonly pin: HeldPin | null;
 }
 
 /** A position in the log that moves forward. */
@@ -51,31 +69,44 @@ export class LogCursor {
   /** Where the scope of a record begins (20 bytes), or -1 for a record without one. */
   scopeOffset = -1;
   readonly #walker: LogWalker | null;
+  readonly #pin: HeldPin | null;
+  readonly #filter: RecordFilter;
   readonly #from: Lanes = new Lanes();
+  readonly #to: Lanes = new Lanes();
   readonly #lsn: Lanes = new Lanes();
   #at = 0;
   #end = 0;
   #left = 0;
   #inFrame = false;
+  #isClosed = false;
+  #isDone = false;
+  #segment: SegmentInfo | null = null;
 
   constructor(options: LogCursorOptions) {
-    const {segments, from} = options;
+    const {chain, read, pin} = options;
     this.bytes = new Uint8Array(0);
     this.view = new DataView(this.bytes.buffer);
-    this.#from.set(lowWord(from), highWord(from));
-    this.#walker = segments.length === 0 ? null : startWalker(options, segments, from);
+    this.#filter = new RecordFilter(read);
+    this.#from.set(lowWord(read.from), highWord(read.from));
+    this.#to.set(lowWord(this.#filter.to), highWord(this.#filter.to));
+    this.#walker = chain === null ? null : startWalker(options, chain, read.from);
+    this.#pin = pin;
   }
 
-  /** Moves on and says to what; see `READ`. Throws `corruption`, `gap`, `missing_segment` or `io`. */
+  /** Moves on and says to what; see `READ`. Throws `corruption`, `gap`, `missing_segment` or `io`; `closed` after `close`. */
   next(): ReadEvent {
+    this.#checkUsable();
+    if (this.#isDone) return READ.END;
     for (;;) {
       if (this.#left > 0) {
         this.#readRecord();
-        if (!lessThan(this.lsnLo, this.lsnHi, this.#from.lo, this.#from.hi)) return READ.RECORD;
+        if (lessThan(this.#to.lo, this.#to.hi, this.lsnLo, this.lsnHi)) this.#isDone = true;
+        if (this.#isDone) return READ.END;
+        if (!this.#isBeforeStart() && this.#filter.takes(this.type, this.view, this.scopeOffset)) return READ.RECORD;
       } else if (this.#inFrame) {
         this.#inFrame = false;
         if (this.#at !== this.#end) this.#malformed();
-        if (!lessThan(this.lsnLo, this.lsnHi, this.#from.lo, this.#from.hi)) return READ.FRAME_END;
+        if (!this.#isBeforeStart()) return READ.FRAME_END;
       } else {
         const event = this.#nextFrame();
         if (event !== READ.FRAME_END) return event;
@@ -101,9 +132,37 @@ export class LogCursor {
     return this.bytes.slice(this.offset, this.offset + this.length);
   }
 
-  /** Frees the file it reads from; idempotent. */
+  get scope(): RecordScope | null {
+    return this.scopeOffset < 0 ? null : readScope(this.view, this.scopeOffset);
+  }
+
+  /** Whether a reader that does not know the type must refuse the log. */
+  get isRequired(): boolean {
+    return (this.flags & RECORD_FLAG.REQUIRED) !== 0;
+  }
+
+  /** The record as an object of its own. */
+  toRecord(): LogRecord {
+    const {lsn, type, stamp, scope, isRequired} = this;
+    return {lsn, type, stamp, scope, required: isRequired, payload: this.payload()};
+  }
+
+  /** After `END`: whether `to` was reached, so that nothing will ever follow. */
+  get isComplete(): boolean {
+    return this.#isDone || lessThan(this.#to.lo, this.#to.hi, this.#lsn.lo, this.#lsn.hi);
+  }
+
+  /** After `END`: goes on to what has become durable since. */
+  extend(chain: LogChain): void {
+    this.#checkUsable();
+    this.#walker?.extend(chain);
+  }
+
+  /** Frees the file it reads from and its hold on the log; idempotent. A cursor that is not closed stops truncation. */
   close(): void {
+    this.#isClosed = true;
     this.#walker?.close();
+    this.#pin?.release();
   }
 
   [Symbol.dispose](): void {
@@ -114,7 +173,9 @@ export class LogCursor {
   #nextFrame(): ReadEvent {
     const walker = this.#walker;
     if (walker === null || !walker.step()) return READ.END;
-    const {head, window, frameIndex} = walker.frames;
+    const {head, window, frameIndex, segment} = walker.frames;
+    if (segment !== this.#segment) this.#pin?.advance(firstLsnOf(segment));
+    this.#segment = segment;
     this.bytes = window.bytes;
     this.view = window.view;
     this.#at = frameIndex + FRAME_HEADER_BYTES;
@@ -134,6 +195,16 @@ export class LogCursor {
     this.offset = this.#at + MARKER.DIGEST;
     this.length = this.#end - this.offset;
     return READ.SNAPSHOT_MARKER;
+  }
+
+  #isBeforeStart(): boolean {
+    return lessThan(this.lsnLo, this.lsnHi, this.#from.lo, this.#from.hi);
+  }
+
+  #checkUsable(): void {
+    if (this.#isClosed) throw new WalError('closed', 'the cursor is closed');
+    if (this.#pin?.evicted !== true) return;
+    throw new WalError('missing_segment', 'the reader fell behind the truncation', {lsn: this.#lsn.toBigint()});
   }
 
   #readRecord(): void {
@@ -173,11 +244,12 @@ export class LogCursor {
   }
 }
 
-function startWalker(options: LogCursorOptions, segments: readonly SegmentInfo[], from: bigint): LogWalker {
+function startWalker(options: LogCursorOptions, chain: LogChain, from: bigint): LogWalker {
+  const {segments} = chain;
   const first = firstLsnOf(segments[0] as SegmentInfo);
   if (from < first) {
     const evidence = `the log begins at lsn ${first}`;
     throw new WalError('missing_segment', 'the log begins later', {lsn: from, evidence});
   }
-  return new LogWalker({...options, startIndex: segmentIndexOf(segments, from)});
+  return new LogWalker(options, chain, segmentIndexOf(segments, from));
 }

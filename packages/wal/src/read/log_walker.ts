@@ -3,6 +3,7 @@
  *
  * Invariant: a segment is left only when the next one begins with exactly the lsn and the link that this one ended
  * with, so a segment behind another proves everything before it. The last segment ends where its frames end.
+ * The chain may grow, and lose its oldest segments, while it is walked (`extend`).
  */
 
 import {guardIo, systemCode, WalError} from '../errors.ts';
@@ -12,43 +13,62 @@ import {firstLsnOf, type SegmentInfo} from '../format/segment_header.ts';
 import {FrameWalker} from './frame_walker.ts';
 import {ReadWindow} from './read_window.ts';
 
+/** Segments that follow one another; at least one. */
+export interface LogChain {
+  readonly segments: readonly SegmentInfo[];
+  /** Where the last segment ends for this walk; bytes behind it are not looked at. */
+  readonly lastLimit: number;
+}
+
 export interface LogWalkerOptions {
   readonly io: FileIo;
   readonly dir: string;
-  /** At least one; walking begins at `startIndex`. */
-  readonly segments: readonly SegmentInfo[];
-  readonly startIndex: number;
-  /** Where the last segment ends for this walk; bytes behind it are not looked at. */
-  readonly lastLimit: number;
   readonly maxReadFrameBytes: number;
 }
 
 export class LogWalker {
   readonly frames: FrameWalker;
   readonly #options: LogWalkerOptions;
-  #index: number;
+  #chain: LogChain;
   #handle = -1;
 
-  constructor(options: LogWalkerOptions) {
+  constructor(options: LogWalkerOptions, chain: LogChain, startIndex: number) {
     this.#options = options;
-    this.#index = options.startIndex;
+    this.#chain = chain;
     const frameBytesMax = roundUp(options.maxReadFrameBytes, BLOCK_BYTES_MAX);
-    const segment = this.#segment();
+    const segment = chain.segments[startIndex] as SegmentInfo;
     this.frames = new FrameWalker(new ReadWindow(options.io, frameBytesMax), frameBytesMax, segment);
     this.frames.next.set(segment.firstLo, segment.firstHi);
     this.frames.link = segment.link;
-    this.#enter();
+    this.#enter(segment);
   }
 
   /** Advances to the next frame of the chain; false at the end of the last segment. */
   step(): boolean {
     while (!this.frames.step()) {
-      if (this.#index === this.#options.segments.length - 1) return false;
-      this.#index++;
-      this.#checkJoint();
-      this.#enter();
+      const {segments} = this.#chain;
+      const next = segments[segments.indexOf(this.frames.segment) + 1];
+      if (next === undefined) return false;
+      this.#checkJoint(next);
+      this.#enter(next);
     }
     return true;
+  }
+
+  /** The chain as it is now; it still holds the segment that is being walked, or the one that took its place. */
+  extend(chain: LogChain): void {
+    this.#chain = chain;
+    const {segment} = this.frames;
+    if (chain.segments.includes(segment)) {
+      this.frames.window.attach(this.#handle, this.#limitOf(segment));
+      this.frames.continueTo(this.#limitOf(segment));
+      return;
+    }
+    const successor = chain.segments.find(({ordinal}) => ordinal === segment.ordinal);
+    if (successor === undefined) {
+      throw new WalError('missing_segment', 'a segment is gone', {segment: segment.name});
+    }
+    this.#enter(successor);
   }
 
   close(): void {
@@ -57,23 +77,22 @@ export class LogWalker {
     this.#handle = -1;
   }
 
-  #segment(): SegmentInfo {
-    return this.#options.segments[this.#index] as SegmentInfo;
+  #limitOf(segment: SegmentInfo): number {
+    const {segments, lastLimit} = this.#chain;
+    return segment === segments.at(-1) ? lastLimit : segment.sizeBytes;
   }
 
-  #enter(): void {
+  #enter(segment: SegmentInfo): void {
     this.close();
-    const {io, dir, segments, lastLimit} = this.#options;
-    const segment = this.#segment();
+    const {io, dir} = this.#options;
     this.#handle = openSegment(io, dir, segment.name);
-    const limit = this.#index === segments.length - 1 ? lastLimit : segment.sizeBytes;
+    const limit = this.#limitOf(segment);
     this.frames.window.attach(this.#handle, limit);
     this.frames.enter(segment, SEGMENT_HEADER_BYTES, limit);
   }
 
-  #checkJoint(): void {
+  #checkJoint({name, firstLo, firstHi, link}: SegmentInfo): void {
     const {frames} = this;
-    const {name, firstLo, firstHi, link} = this.#segment();
     if (!frames.next.equals(firstLo, firstHi)) {
       frames.fail('corruption', 'frames are missing before the next segment', `${name} follows`);
     }

@@ -11,6 +11,7 @@ import {READ_FRAME_BYTES} from '../log_options.ts';
 import {describe, type WalRecovery} from '../recovery/log_open.ts';
 import {type LogScan, scanLog} from '../recovery/log_scan.ts';
 import {LogCursor, READ} from './log_cursor.ts';
+import type {ReadOptions} from './record_filter.ts';
 
 export interface ReadWalOptions {
   readonly dir: string;
@@ -34,12 +35,12 @@ export interface WalReport extends WalRecovery {
 }
 
 /**
- * Reads a directory from this lsn (default: its first) to the end that opening would find. Throws like `Wal.open`, and
+ * Reads a directory from this lsn (default: its first), or what the options choose, to the end that opening would find. Throws like `Wal.open`, and
  * `missing_segment` for an lsn below the first. Close the cursor.
  */
-export function readWal(options: ReadWalOptions, from?: bigint): LogCursor {
+export function readWal(options: ReadWalOptions, from?: bigint | ReadOptions): LogCursor {
   const scan = scanReadOnly(options);
-  return cursorOver(options, scan, from ?? describe(scan).firstLsn);
+  return cursorOver(options, scan, typeof from === 'bigint' ? {from} : (from ?? {}));
 }
 
 /** What opening would find, from the last segment alone. Throws like `Wal.open`; changes nothing. */
@@ -51,7 +52,7 @@ export function inspectWal(options: ReadWalOptions): WalRecovery {
 export function verifyWal(options: ReadWalOptions): WalReport {
   const scan = scanReadOnly(options);
   const recovery = describe(scan);
-  const cursor = cursorOver(options, scan, recovery.firstLsn);
+  const cursor = cursorOver(options, scan, {});
   const counts = {frames: 0, records: 0, snapshotMarkers: 0};
   try {
     for (let event = cursor.next(); event !== READ.END; event = cursor.next()) {
@@ -70,8 +71,10 @@ function scanReadOnly(options: ReadWalOptions): LogScan {
   return scanLog({io, dir, maxReadFrameBytes, floor, firstLsn, verify: 'tail'});
 }
 
-function cursorOver(options: ReadWalOptions, scan: LogScan, from: bigint): LogCursor {
+function cursorOver(options: ReadWalOptions, scan: LogScan, read: ReadOptions): LogCursor {
   const {dir, io = nodeFileIo, maxReadFrameBytes = READ_FRAME_BYTES} = options;
-  const lastLimit = scan.tail?.endOffset ?? 0;
-  return new LogCursor({io, dir, maxReadFrameBytes, segments: scan.list.segments, lastLimit, from});
+  const {tail, list} = scan;
+  const chain = tail === null ? null : {segments: list.segments, lastLimit: tail.endOffset};
+  const from = read.from ?? describe(scan).firstLsn;
+  return new LogCursor({io, dir, maxReadFrameBytes, chain, read: {...read, from}, pin: null});
 }

@@ -96,7 +96,7 @@ function scanSegments(options: ScanOptions, list: SegmentList): LogScan {
   const startIndex = options.verify === 'all' ? 0 : lastIndex;
   const last = segments[lastIndex] as SegmentInfo;
   const lastLimit = last.sizeBytes;
-  const walker = new LogWalker({io, dir, segments, startIndex, lastLimit, maxReadFrameBytes});
+  const walker = new LogWalker({io, dir, maxReadFrameBytes}, {segments, lastLimit}, startIndex);
   const {frames: walk} = walker;
   let marker = segments[startIndex]?.marker ?? null;
   let frames = 0;

@@ -3,6 +3,7 @@
  */
 
 import {WalError, type WalErrorCode} from '../errors.ts';
+import type {RecordScope} from '../format/scope.ts';
 import {STATUS, type Status} from './status.ts';
 
 /** A record for `appendRecord`. */
@@ -14,6 +15,8 @@ export interface RecordInput {
   readonly stamp?: bigint;
   /** A reader that does not know the type must refuse the log. Default true. */
   readonly required?: boolean;
+  /** Whose record it is. Default: nobody's. */
+  readonly scope?: RecordScope;
 }
 
 const REFUSALS: Record<Exclude<Status, typeof STATUS.OK>, {code: WalErrorCode; message: string}> = {

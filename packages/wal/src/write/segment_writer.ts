@@ -16,6 +16,8 @@ import {
   segmentName,
 } from '../format/segment_header.ts';
 import {type Lanes, toBigint} from '../format/words.ts';
+import type {LogChain} from '../read/log_walker.ts';
+import {PinSet} from '../read/pins.ts';
 import type {SparePool} from './spare_pool.ts';
 
 /** A segment being written: `offset` is where its next frame goes. */
@@ -41,6 +43,7 @@ export class SegmentWriter {
   readonly uuid: Uint8Array;
   /** In order; the last one is the active one. */
   readonly segments: SegmentInfo[];
+  readonly pins: PinSet = new PinSet();
   #active: WritableSegment | null;
   rolls = 0;
 
@@ -70,6 +73,11 @@ export class SegmentWriter {
   get freshBytes(): number {
     const {segmentBytes, blockBytes} = this.#options;
     return segmentBytes - SEGMENT_HEADER_BYTES - blockBytes;
+  }
+
+  /** What a reader may see now: everything that is durable. */
+  chain(): LogChain {
+    return {segments: [...this.segments], lastLimit: this.active.offset};
   }
 
   get canProve(): boolean {
@@ -122,14 +130,18 @@ export class SegmentWriter {
   }
 
   /**
-   * Removes up to `limit` whole segments that hold only lsns below `lsn`, oldest first. Each removal is synced before
+   * Removes up to `limit` whole segments that hold only lsns below `lsn` and are not pinned, oldest first. Each removal is synced before
    * the next, so that no crash leaves a hole.
    */
   truncateBefore(lsn: bigint, limit: number): number {
     const {io, dir} = this.#options;
+    const {oldest: pinned} = this.pins;
+    const keepFrom = pinned !== null && pinned < lsn ? pinned : lsn;
     let removed = 0;
-    while (removed < limit && this.segments.length > 1 && firstLsnOf(this.segments[1] as SegmentInfo) <= lsn) {
-      const [oldest] = this.segments as [SegmentInfo];
+    while (removed < limit && this.segments.length > 1) {
+      const [oldest, next] = this.segments as [SegmentInfo, SegmentInfo];
+      if (firstLsnOf(next) > keepFrom) break;
+      this.pins.evictBelow(firstLsnOf(next));
       io.unlink(joinPath(dir, oldest.name));
       io.syncDir(dir);
       this.segments.shift();
