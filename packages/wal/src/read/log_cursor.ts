@@ -18,6 +18,7 @@ import {
 import {type RecordScope, readScope} from '../format/scope.ts';
 import {firstLsnOf, type SegmentInfo} from '../format/segment_header.ts';
 import {highWord, Lanes, lessThan, lowWord, toBigint} from '../format/words.ts';
+import type {LogRecord} from './log_record.ts';
 import {type LogChain, LogWalker, type LogWalkerOptions, segmentIndexOf} from './log_walker.ts';
 import type {HeldPin} from './pins.ts';
 import {type ReadOptions, RecordFilter} from './record_filter.ts';
@@ -32,17 +33,6 @@ import {type ReadOptions, RecordFilter} from './record_filter.ts';
 export const READ = {END: 0, RECORD: 1, FRAME_END: 2, SNAPSHOT_MARKER: 3} as const;
 
 export type ReadEvent = (typeof READ)[keyof typeof READ];
-
-/** A record apart from the log: its own bytes, valid for ever. */
-export interface LogRecord {
-  readonly lsn: bigint;
-  readonly type: number;
-  readonly stamp: bigint;
-  readonly scope: RecordScope | null;
-  /** A reader that does not know the type must refuse the log. */
-  readonly required: boolean;
-  readonly payload: Uint8Array;
-}
 
 export interface LogCursorOptions extends LogWalkerOptions {
   /** Null for a log without a segment. */
