@@ -18,9 +18,12 @@
  * - `storage_full`: no space for the segment; definite, nothing was written
  * - `lsn_exhausted`: lsn 2^64 - 1 has been given out
  * - `frame_full`: the open frame cannot take the record; commit first
+ * - `pending_full`: `maxPendingBytes` are appended and not yet durable; commit first
+ * - `too_many_segments`: the log has `maxSegments` segments; truncate it
  * - `io`: the operating system failed a call outside the write path (see `cause`)
  * - `failed`: a write or sync failed earlier (see `cause`); what was not yet durable is in doubt, open the log again
  * - `busy`: a synchronous commit, marker or close was asked for while a frame is being written
+ * - `not_empty`: the target of a copy holds files
  * - `closed`: the log was closed
  */
 export type WalErrorCode =
@@ -35,9 +38,12 @@ export type WalErrorCode =
   | 'storage_full'
   | 'lsn_exhausted'
   | 'frame_full'
+  | 'pending_full'
+  | 'too_many_segments'
   | 'io'
   | 'failed'
   | 'busy'
+  | 'not_empty'
   | 'closed';
 
 /** Where and why; whatever does not apply is absent. */

@@ -28,6 +28,7 @@ export interface FileIo {
   writeAsync(handle: number, from: Uint8Array, offset: number, length: number, position: number): Promise<number>;
   datasyncAsync(handle: number): Promise<void>;
   rename(from: string, to: string): void;
+  renameAsync(from: string, to: string): Promise<void>;
   unlink(path: string): void;
   /** Names in a directory, sorted. */
   list(dir: string): string[];
@@ -35,6 +36,7 @@ export interface FileIo {
   makeDir(path: string): boolean;
   /** Creations, renames and removals in this directory are durable on return. */
   syncDir(path: string): void;
+  syncDirAsync(path: string): Promise<void>;
   /** Takes the exclusive lock of a directory, or throws `locked`. */
   lock(dir: string): DirectoryLock;
   /** Milliseconds of a monotonic clock. */

@@ -50,6 +50,12 @@ export interface WalOptions {
   readonly verify?: 'all' | 'tail';
   /** Prepares the next segment from the thread pool. False for a driver that calls `prepareStep`. Default true. */
   readonly background?: boolean;
+  /** Files of truncated segments that are kept ready for the next ones instead of being removed. Default 2. */
+  readonly recycleMax?: number;
+  /** Segments the log may have; `append` refuses with `TOO_MANY_SEGMENTS` what needs another. Default: no bound. */
+  readonly maxSegments?: number;
+  /** Bytes appended and not yet durable; `append` refuses with `PENDING_FULL`. Default: two of the largest frames. */
+  readonly maxPendingBytes?: number;
   /** After `commit` has had nothing to do for so long, the last frame is proven by a marker; 0 for never. Default 5. */
   readonly idleMarkerMs?: number;
 }
@@ -76,11 +82,17 @@ export function resolveOptions(options: WalOptions): ResolvedWalOptions {
     lock: options.lock ?? true,
     verify: options.verify ?? 'all',
     background: options.background ?? true,
+    recycleMax: options.recycleMax ?? 2,
+    maxSegments: options.maxSegments ?? Number.POSITIVE_INFINITY,
+    maxPendingBytes: options.maxPendingBytes ?? 2 * maxFrameBytes,
     idleMarkerMs: options.idleMarkerMs ?? 5,
   };
   checkSizes(resolved, fitsFrame);
   checkRange(resolved.firstLsn >= 1n && resolved.firstLsn <= U64_MAX, 'firstLsn is from 1 to 2^64 - 1');
   checkRange(resolved.floor >= 0n && resolved.floor <= U64_MAX, 'floor is from 0 to 2^64 - 1');
+  checkRange(resolved.recycleMax >= 0, 'recycleMax is not negative');
+  checkRange(resolved.maxSegments >= 2, 'maxSegments is at least 2');
+  checkRange(resolved.maxPendingBytes >= maxFrameBytes, 'maxPendingBytes holds at least one frame');
   checkRange(resolved.idleMarkerMs >= 0, 'idleMarkerMs is not negative');
   return resolved;
 }

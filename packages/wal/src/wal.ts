@@ -12,12 +12,10 @@ import {FRAME_KIND, MARKER_DIGEST_BYTES, RECORD_FLAG} from './format/format.ts';
 import {SCOPE_WORDS, scopeToWords} from './format/scope.ts';
 import {highWord, lowWord, toBigint} from './format/words.ts';
 import {type ResolvedWalOptions, resolveOptions, type WalOptions} from './log_options.ts';
-import {LogCursor} from './read/log_cursor.ts';
-import type {Pin} from './read/pins.ts';
-import type {ReadOptions} from './read/record_filter.ts';
+import {ReadableLog} from './readable_log.ts';
 import {type OpenedLog, openLog, type WalRecovery} from './recovery/log_open.ts';
 import {CommitPump} from './write/commit_pump.ts';
-import {RawLog} from './write/raw_log.ts';
+
 import {type RecordInput, refusal} from './write/record_input.ts';
 import {STATUS, type Status} from './write/status.ts';
 
@@ -27,18 +25,16 @@ import {STATUS, type Status} from './write/status.ts';
  * After a failed write or sync every method but `close`, `abandon` and the getters throws the same `failed` error, and
  * what was not yet durable is in doubt until the log is opened again.
  */
-export class Wal extends RawLog {
+export class Wal extends ReadableLog {
   /** What opening found and did. */
   readonly recovery: WalRecovery;
-  readonly #options: ResolvedWalOptions;
   readonly #lock: DirectoryLock | null;
   readonly #pump: CommitPump;
   readonly #scope: Int32Array = new Int32Array(SCOPE_WORDS);
   #closed = false;
 
   private constructor(options: ResolvedWalOptions, opened: OpenedLog) {
-    super(opened.writer, opened.meter, opened.spares);
-    this.#options = options;
+    super(opened.writer, opened.meter, opened.spares, options);
     this.recovery = opened.recovery;
     this.#lock = opened.lock;
     this.#pump = new CommitPump(opened.writer, opened.meter, options.idleMarkerMs);
@@ -108,25 +104,6 @@ export class Wal extends RawLog {
   }
 
   /**
-   * Reads the durable records from this lsn on, or what the options choose, up to those durable now. Throws
-   * `missing_segment` below the first. The cursor pins what it has not read: close it.
-   */
-  read(from: bigint | ReadOptions = {}): LogCursor {
-    this.writer.assertUsable();
-    return this.#cursor(typeof from === 'bigint' ? {from} : from, false);
-  }
-
-  /** Keeps all records from this lsn on, which is in the log, until the pin is moved or released. */
-  pin(lsn: bigint): Pin {
-    this.writer.assertUsable();
-    if (lsn < this.firstLsn) {
-      const evidence = `the log begins at lsn ${this.firstLsn}`;
-      throw new WalError('missing_segment', 'cannot pin what is gone', {lsn, evidence});
-    }
-    return this.writer.segments.pins.hold(lsn);
-  }
-
-  /**
    * Removes whole segments that hold only lsns below this one, never the active one, at most `limit`; durable on
    * return. Returns how many. Each takes a sync of the directory.
    */
@@ -181,22 +158,9 @@ export class Wal extends RawLog {
     return this.close();
   }
 
-  #cursor(read: ReadOptions, yields: boolean): LogCursor {
-    const {io, dir, maxReadFrameBytes} = this.#options;
-    const from = read.from ?? this.firstLsn;
-    const pin = this.writer.segments.pins.hold(from, yields);
-    const chain = this.writer.segments.chain();
-    try {
-      return new LogCursor({io, dir, maxReadFrameBytes, chain, read: {...read, from}, pin});
-    } catch (error) {
-      pin.release();
-      throw error;
-    }
-  }
-
   /** A full disk costs the clean file only; the seal says the same. */
   #leaveCleanFile(): void {
-    const {io, dir} = this.#options;
+    const {io, dir} = this.options;
     const clean = {uuid: this.writer.segments.uuid, lastLsn: this.durableLsn};
     try {
       writeCleanFile(io, dir, clean);

@@ -271,3 +271,75 @@ test('prepareStep makes a spare in bounded steps', () => {
   expect(answers).toEqual(['more', 'more', 'ready', 'ready']);
   expect(wal.metrics.sparesReady).toBe(1);
 });
+
+test('on the thread pool nothing blocks: a segment begins without one synchronous sync or rename', async () => {
+  const blocking: string[] = [];
+  class WatchedDisk extends SimDisk {
+    #inPool = false;
+
+    override datasync(handle: number): void {
+      if (!this.#inPool) blocking.push('datasync');
+      super.datasync(handle);
+    }
+    override rename(from: string, to: string): void {
+      if (!this.#inPool) blocking.push('rename');
+      super.rename(from, to);
+    }
+    override syncDir(path: string): void {
+      if (!this.#inPool) blocking.push('syncDir');
+      super.syncDir(path);
+    }
+    async #pooled(run: () => void): Promise<void> {
+      await Promise.resolve();
+      this.#inPool = true;
+      run();
+      this.#inPool = false;
+    }
+    override datasyncAsync(handle: number): Promise<void> {
+      return this.#pooled(() => this.datasync(handle));
+    }
+    override renameAsync(from: string, to: string): Promise<void> {
+      return this.#pooled(() => this.rename(from, to));
+    }
+    override syncDirAsync(path: string): Promise<void> {
+      return this.#pooled(() => this.syncDir(path));
+    }
+  }
+  const disk = new WatchedDisk();
+  const wal = openSmall(disk, {commitMode: 'async', background: true});
+  blocking.length = 0;
+  for (let frame = 0; frame < 60; frame++) {
+    append(wal, 500);
+    append(wal, 500);
+    await wal.commit();
+    await settle();
+  }
+  expect(wal.metrics.rolls).toBeGreaterThan(4);
+  expect(blocking).toEqual([]);
+  expect(verifyWal({dir: DIR, io: disk}).lastLsn).toBe(120n);
+  await wal.close();
+});
+
+test('a failure while a segment gets its name rejects the waiters, and the log opens with what was acknowledged', async () => {
+  let failures = 0;
+  for (let call = 1; call <= 40; call++) {
+    const disk = new SimDisk({seed: call});
+    const wal = openSmall(disk, {commitMode: 'async'});
+    let acknowledged = 0n;
+    disk.arm({call, kind: 'EIO'});
+    try {
+      for (let frame = 0; frame < 12; frame++) {
+        for (let i = 0; i < 4; i++) append(wal, 400);
+        await wal.commit();
+        acknowledged = wal.durableLsn;
+      }
+    } catch (error) {
+      failures++;
+      expect(error).toMatchObject({code: 'failed'});
+    }
+    wal.abandon();
+    disk.restart();
+    expect(openSmall(disk, {floor: acknowledged}).durableLsn).toBeGreaterThanOrEqual(acknowledged);
+  }
+  expect(failures).toBeGreaterThan(25);
+});

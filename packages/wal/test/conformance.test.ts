@@ -6,6 +6,7 @@ import {nodeFileIo} from '../src/index.ts';
 import {SimDisk} from '../src/testing/index.ts';
 import {runFileIoSuite} from './file_io.suite.ts';
 import {runLogSuite} from './log.suite.ts';
+import {runReadingSuite} from './reading.suite.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'wal-test-'));
 afterAll(() => rmSync(root, {recursive: true, force: true}));
@@ -25,3 +26,5 @@ runFileIoSuite('files', onFiles);
 runFileIoSuite('simulated disk', inMemory);
 runLogSuite('files', onFiles);
 runLogSuite('simulated disk', inMemory);
+runReadingSuite('files', onFiles);
+runReadingSuite('simulated disk', inMemory);

@@ -194,3 +194,48 @@ test('options out of bounds are a RangeError', () => {
   for (const options of bad)
     expect(() => openSmall(io, options), JSON.stringify(Object.keys(options))).toThrow(RangeError);
 });
+
+test('appended bytes that are not durable are bounded by maxPendingBytes, and there is room again after the sync', () => {
+  const wal = openSmall(new SimDisk(), {maxPendingBytes: 5000});
+  while (wal.append(1, 1, 0, 0, new Uint8Array(500), 0, 500) === STATUS.OK);
+  expect(wal.openRecords).toBe(7);
+  wal.freeze();
+  append(wal, 500);
+  append(wal, 500);
+  const next = wal.nextLsn;
+  expect(wal.append(1, 1, 0, 0, new Uint8Array(500), 0, 500)).toBe(STATUS.PENDING_FULL);
+  expect(wal.room(1, 400)).toBe(STATUS.PENDING_FULL);
+  expect(errorOf(() => wal.appendRecord({type: 1, payload: new Uint8Array(500)})).code).toBe('pending_full');
+  expect(wal.nextLsn).toBe(next);
+  wal.writeFrozenSync();
+  append(wal, 500);
+  wal.commitSync();
+  expect(readAll(wal.read(1n)).lsns.length).toBe(10);
+  expect(() => openSmall(new SimDisk(), {maxPendingBytes: 4095})).toThrow(RangeError);
+});
+
+test('a log takes no more than maxSegments, says so, and goes on after a truncation', () => {
+  const disk = new SimDisk();
+  const wal = openSmall(disk, {maxSegments: 3});
+  const fill = (): void => {
+    for (;;) {
+      if (wal.append(1, 1, 0, 0, new Uint8Array(1000), 0, 1000) === STATUS.TOO_MANY_SEGMENTS) break;
+      wal.commitSync();
+    }
+    wal.commitSync();
+  };
+  fill();
+  expect(wal.metrics.segments).toBe(3);
+  const last = wal.durableLsn;
+  expect(errorOf(() => wal.appendRecord({type: 1, payload: new Uint8Array(1000)})).code).toBe('too_many_segments');
+  const digest = new Uint8Array(16);
+  let markers = 0;
+  while (wal.writeSnapshotMarkerSync(1, 0, digest) === STATUS.OK) markers++;
+  expect(wal.writeSnapshotMarkerSync(1, 0, digest)).toBe(STATUS.TOO_MANY_SEGMENTS);
+  expect(markers).toBeLessThan(16);
+  expect(wal.truncateBefore(last)).toBeGreaterThan(0);
+  fill();
+  expect(wal.durableLsn).toBeGreaterThan(last);
+  wal.closeSync();
+  expect(openSmall(disk).recovery.ending).toBe('clean');
+});

@@ -4,7 +4,7 @@
 
 import {createHash} from 'node:crypto';
 import {expect, test} from 'vitest';
-import {readWal, verifyWal, type Wal} from '../src/index.ts';
+import {dumpWal, isWalError, readWal, verifyWal, type Wal} from '../src/index.ts';
 import {SimDisk} from '../src/testing/index.ts';
 import {append, commitFrame, DIR, damage, errorOf, imageOf, openSmall, readAll, segmentNames} from './support.ts';
 
@@ -285,4 +285,67 @@ test('recovery cut short at any call, by power or by the process, and repeated, 
       }
     }
   }
+});
+
+test('a dump of a damaged log shows everything before the damage, then the damage, and touches nothing', () => {
+  const disk = new SimDisk();
+  const wal = openSmall(disk);
+  for (let frame = 0; frame < 4; frame++) commitFrame(wal, 2);
+  wal.markIdle();
+  wal.abandon();
+  disk.endProcess();
+  const name = segmentNames(disk)[0] as string;
+  const torn = disk.fork();
+  damage(torn, name, content => content.fill(7, 4096 + 2560, 4096 + 2700));
+  expect([...dumpWal({dir: DIR, io: torn})].at(-1)).toMatchObject({kind: 'end', offset: 4096 + 2560, dirtyBytes: 512});
+  damage(disk, name, content => content.fill(7, 4096 + 1100, 4096 + 1200));
+  const image = imageOf(disk);
+  const entries = [...dumpWal({dir: DIR, io: disk, records: true})];
+  expect(entries.map(({kind}) => kind)).toEqual([
+    'segment',
+    ...['frame', 'record', 'record'],
+    ...['frame', 'record', 'record'],
+    'damage',
+  ]);
+  expect(entries.at(-1)).toMatchObject({error: {code: 'corruption', lsn: 5n, offset: 4096 + 1024}});
+  expect(imageOf(disk)).toEqual(image);
+  expect([...dumpWal({dir: '/nowhere', io: disk})]).toMatchObject([{kind: 'damage', error: {code: 'missing_log'}}]);
+});
+
+/** The last lsn of a directory: null for one without a log. */
+function lastLsnOf(disk: SimDisk, dir: string): bigint | null | 'refused' {
+  try {
+    return verifyWal({dir, io: disk}).lastLsn;
+  } catch (error) {
+    if (isWalError(error)) return 'refused';
+    throw error;
+  }
+}
+
+test('a copy fails with our error at every call, its source goes on, and what is left does not open as a log', async () => {
+  const build = (): {disk: SimDisk; wal: Wal} => {
+    const disk = new SimDisk({seed: 2});
+    const wal = openSmall(disk);
+    for (let frame = 0; frame < 12; frame++) commitFrame(wal, 4, 300);
+    return {disk, wal};
+  };
+  const model = build();
+  const before = model.disk.calls;
+  await model.wal.copyTo({to: '/copy'});
+  const calls = model.disk.calls - before;
+  for (let call = 1; call <= calls; call++) {
+    const {disk, wal} = build();
+    disk.arm({call, kind: call % 2 === 0 ? 'EIO' : 'ENOSPC'});
+    await expect(wal.copyTo({to: '/copy'}), `call ${call}`).rejects.toMatchObject({code: 'io'});
+    disk.arm(null);
+    commitFrame(wal, 1);
+    expect(wal.truncateBefore(40n)).toBeGreaterThan(0);
+    wal.closeSync();
+    for (const seed of [1, 2, 3]) {
+      const crashed = disk.fork(seed);
+      crashed.restart();
+      if (crashed.list('/').includes('copy')) expect(['refused', null, 48n]).toContain(lastLsnOf(crashed, '/copy'));
+    }
+  }
+  expect(calls).toBeGreaterThan(20);
 });

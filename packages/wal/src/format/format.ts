@@ -3,8 +3,8 @@
  *
  * A change here is a change of `FORMAT_VERSION`; a test hashes `LAYOUT` and fails otherwise.
  * A directory holds segments `wal-<first lsn, 20 digits>.seg`: one header block, then frames, each beginning on a
- * block boundary, then zeros. Every byte is covered by a checksum or must be zero; a frame's header checksum is seeded
- * with the salt of its segment and names its own block, so a copy of a frame anywhere else is no frame.
+ * block boundary, then zeros, or what a recycled file held before. Every byte of a frame is covered by a checksum; that
+ * of its header is seeded with the segment's salt and names its own block, so a copy of a frame elsewhere is no frame.
  *
  * Not here: how a damaged tail is judged (`read/frame_walker.ts`) and what the payload of a record means (the caller).
  */
@@ -27,6 +27,9 @@ export const SEGMENT = {
   MARKER: 64,
   CHECKSUM: 4092,
 } as const;
+
+/** What stands behind the frames of a recycled segment are bytes of its earlier lives, under other salts. */
+export const SEGMENT_FLAG = {RECYCLED: 1} as const;
 
 export const UUID_BYTES = 16;
 
@@ -83,6 +86,7 @@ export const FILE = {
   SEGMENT_DIGITS: 20,
   SPARE_PREFIX: 'wal-spare-',
   SPARE_SUFFIX: '.tmp',
+  LOCK: 'LOCK',
   CLEAN: 'clean',
   CLEAN_TEMPORARY: 'clean.tmp',
 } as const;
@@ -95,6 +99,7 @@ export const LAYOUT: unknown = {
   FORMAT_VERSION,
   SEGMENT_HEADER_BYTES,
   SEGMENT,
+  SEGMENT_FLAG,
   UUID_BYTES,
   magics: [SEGMENT_MAGIC_LO, SEGMENT_MAGIC_HI, FRAME_MAGIC, CLEAN_MAGIC],
   FRAME,

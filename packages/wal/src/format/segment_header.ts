@@ -15,6 +15,7 @@ import {
   MARKER,
   MARKER_BYTES,
   SEGMENT,
+  SEGMENT_FLAG,
   SEGMENT_HEADER_BYTES,
   SEGMENT_MAGIC_HI,
   SEGMENT_MAGIC_LO,
@@ -33,6 +34,8 @@ export interface SegmentInfo {
   readonly salt: number;
   /** Header checksum of the last data frame before this segment. */
   readonly link: number;
+  /** The file had another life: the bytes behind its frames are not zero. */
+  readonly isRecycled: boolean;
   /** The last snapshot marker before this segment. */
   readonly marker: SnapshotMarker | null;
 }
@@ -78,6 +81,7 @@ export function encodeSegmentHeader(into: Uint8Array, info: SegmentInfo): void {
   view.setInt32(SEGMENT.FIRST_LSN + 4, info.firstHi, true);
   view.setInt32(SEGMENT.SALT, info.salt, true);
   view.setInt32(SEGMENT.LINK, info.link, true);
+  view.setInt32(SEGMENT.FLAGS, info.isRecycled ? SEGMENT_FLAG.RECYCLED : 0, true);
   if (info.marker !== null) encodeMarker(into, SEGMENT.MARKER, info.marker);
   view.setInt32(SEGMENT.CHECKSUM, crc32c(into, 0, SEGMENT.CHECKSUM, 0), true);
 }
@@ -93,7 +97,7 @@ export function decodeSegmentHeader(block: Uint8Array, name: string, sizeBytes: 
   if (view.getInt32(SEGMENT.CHECKSUM, true) !== crc32c(block, 0, SEGMENT.CHECKSUM, 0)) return null;
   const version = view.getUint32(SEGMENT.VERSION, true);
   const flags = view.getUint32(SEGMENT.FLAGS, true);
-  if (version !== FORMAT_VERSION || flags !== 0) {
+  if (version !== FORMAT_VERSION || (flags & ~SEGMENT_FLAG.RECYCLED) !== 0) {
     throw new WalError('unsupported_version', `cannot read format version ${version} with flags ${flags}`, {
       segment: name,
       offset: 0,
@@ -111,6 +115,7 @@ export function decodeSegmentHeader(block: Uint8Array, name: string, sizeBytes: 
     firstHi: view.getInt32(SEGMENT.FIRST_LSN + 4, true),
     salt: view.getInt32(SEGMENT.SALT, true),
     link: view.getInt32(SEGMENT.LINK, true),
+    isRecycled: (flags & SEGMENT_FLAG.RECYCLED) !== 0,
     marker: decodeMarker(block, SEGMENT.MARKER),
   };
 }

@@ -10,8 +10,8 @@ import {spawnSync} from 'node:child_process';
 import fs from 'node:fs';
 import {WalError} from '../errors.ts';
 import type {DirectoryLock} from '../file_io.ts';
+import {FILE} from '../format/format.ts';
 
-const LOCK_NAME = 'LOCK';
 const HELD_EXIT_STATUS = 1;
 
 /**
@@ -19,7 +19,7 @@ const HELD_EXIT_STATUS = 1;
  * A second lock of the same directory is refused within one process too.
  */
 export function lockDirectory(dir: string): DirectoryLock {
-  const path = `${dir}/${LOCK_NAME}`;
+  const path = `${dir}/${FILE.LOCK}`;
   const handle = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o644);
   try {
     acquire(dir, path, handle);

@@ -54,6 +54,10 @@ class NodeFileIo implements FileIo {
     fs.renameSync(from, to);
   }
 
+  renameAsync(from: string, to: string): Promise<void> {
+    return fs.promises.rename(from, to);
+  }
+
   unlink(path: string): void {
     fs.unlinkSync(path);
   }
@@ -78,6 +82,15 @@ class NodeFileIo implements FileIo {
       fs.fsyncSync(handle);
     } finally {
       fs.closeSync(handle);
+    }
+  }
+
+  async syncDirAsync(path: string): Promise<void> {
+    const handle = await fs.promises.open(path, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
     }
   }
 

@@ -27,7 +27,10 @@ export class FrameWalker {
   frameOffset = 0;
   frameIndex = 0;
   frameBytes = 0;
-  /** After the end: where the last block that is not zero ends, or `position`. */
+  /**
+   * After the end: where the last block ends that a torn write left, or `position`. In a recycled segment only headers
+   * under its own salt count; everything else may be of an earlier life.
+   */
   dirtyEnd = 0;
   /** The last data frame of this segment, and whether a later control frame proves it. */
   lastDataOffset = -1;
@@ -146,8 +149,9 @@ export class FrameWalker {
       const at = this.window.at(position, blockBytes);
       if (at < 0) break;
       if (this.window.isZero(at, blockBytes)) continue;
-      this.dirtyEnd = position + blockBytes;
-      if (this.#headAt(position) === HEAD.INTACT && this.#continuesAt(position)) return true;
+      const found = this.#headAt(position);
+      if (found !== HEAD.NONE || !this.segment.isRecycled) this.dirtyEnd = position + blockBytes;
+      if (found === HEAD.INTACT && this.#continuesAt(position)) return true;
     }
     return false;
   }

@@ -16,6 +16,7 @@ const INFO: SegmentInfo = {
   firstLo: 1,
   firstHi: 0,
   salt: 77,
+  isRecycled: false,
   link: 0,
   marker: null,
 };

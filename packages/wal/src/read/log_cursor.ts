@@ -6,29 +6,20 @@
  */
 
 import {WalError} from '../errors.ts';
-import {
-  FRAME_HEADER_BYTES,
-  FRAME_KIND,
-  MARKER,
-  RECORD,
-  RECORD_FLAG,
-  RECORD_HEADER_BYTES,
-  SCOPE_BYTES,
-} from '../format/format.ts';
-import {type RecordScope, readScope} from '../format/scope.ts';
+import {FRAME_HEADER_BYTES, FRAME_KIND, MARKER} from '../format/format.ts';
 import {firstLsnOf, type SegmentInfo} from '../format/segment_header.ts';
-import {highWord, Lanes, lessThan, lowWord, toBigint} from '../format/words.ts';
-import type {LogRecord} from './log_record.ts';
+import {highWord, Lanes, lessThan, lowWord} from '../format/words.ts';
 import {type LogChain, LogWalker, type LogWalkerOptions, segmentIndexOf} from './log_walker.ts';
 import type {HeldPin} from './pins.ts';
 import {type ReadOptions, RecordFilter} from './record_filter.ts';
+import {RecordView} from './record_view.ts';
 
 /**
  * What `next` found.
  * - `RECORD`: type, flags, lsn, stamp, offset and length say what it is
  * - `FRAME_END`: all records of a frame were shown; `lsn` is the last of them
  * - `SNAPSHOT_MARKER`: `lsn` is the snapshot's, `offset` and `length` are its digest's
- * - `END`: nothing more was durable when the cursor was made
+ * - `END`: nothing more was durable when the cursor was made, or `to` was reached
  */
 export const READ = {END: 0, RECORD: 1, FRAME_END: 2, SNAPSHOT_MARKER: 3} as const;
 
@@ -43,26 +34,13 @@ export interface LogCursorOptions extends LogWalkerOptions {
 }
 
 /** A position in the log that moves forward. */
-export class LogCursor {
-  type = 0;
-  flags = 0;
-  /** The lsn as two signed 32-bit words; likewise the stamp. */
-  lsnLo = 0;
-  lsnHi = 0;
-  stampLo = 0;
-  stampHi = 0;
-  /** The payload is `bytes[offset, offset + length)`; `view` is over the same bytes. */
-  bytes: Uint8Array;
-  view: DataView;
-  offset = 0;
-  length = 0;
-  /** Where the scope of a record begins (20 bytes), or -1 for a record without one. */
-  scopeOffset = -1;
+export class LogCursor extends RecordView {
   readonly #walker: LogWalker | null;
   readonly #pin: HeldPin | null;
   readonly #filter: RecordFilter;
   readonly #from: Lanes = new Lanes();
   readonly #to: Lanes = new Lanes();
+  /** The lsn of the next record. */
   readonly #lsn: Lanes = new Lanes();
   #at = 0;
   #end = 0;
@@ -73,9 +51,8 @@ export class LogCursor {
   #segment: SegmentInfo | null = null;
 
   constructor(options: LogCursorOptions) {
+    super();
     const {chain, read, pin} = options;
-    this.bytes = new Uint8Array(0);
-    this.view = new DataView(this.bytes.buffer);
     this.#filter = new RecordFilter(read);
     this.#from.set(lowWord(read.from), highWord(read.from));
     this.#to.set(lowWord(this.#filter.to), highWord(this.#filter.to));
@@ -83,7 +60,10 @@ export class LogCursor {
     this.#pin = pin;
   }
 
-  /** Moves on and says to what; see `READ`. Throws `corruption`, `gap`, `missing_segment` or `io`; `closed` after `close`. */
+  /**
+   * Moves on and says to what; see `READ`. Throws `corruption`, `gap`, `missing_segment` (also when truncation has passed
+   * a reader that does not hold the log) or `io`, and `closed` after `close`.
+   */
   next(): ReadEvent {
     this.#checkUsable();
     if (this.#isDone) return READ.END;
@@ -104,37 +84,9 @@ export class LogCursor {
     }
   }
 
-  get lsn(): bigint {
-    return toBigint(this.lsnLo, this.lsnHi);
-  }
-
-  get stamp(): bigint {
-    return toBigint(this.stampLo, this.stampHi);
-  }
-
   /** Bytes stepped over so far because a control frame in them was damaged or never arrived. */
   get skippedBytes(): number {
     return this.#walker?.frames.skippedBytes ?? 0;
-  }
-
-  /** A copy of the payload, or of a marker's digest. */
-  payload(): Uint8Array {
-    return this.bytes.slice(this.offset, this.offset + this.length);
-  }
-
-  get scope(): RecordScope | null {
-    return this.scopeOffset < 0 ? null : readScope(this.view, this.scopeOffset);
-  }
-
-  /** Whether a reader that does not know the type must refuse the log. */
-  get isRequired(): boolean {
-    return (this.flags & RECORD_FLAG.REQUIRED) !== 0;
-  }
-
-  /** The record as an object of its own. */
-  toRecord(): LogRecord {
-    const {lsn, type, stamp, scope, isRequired} = this;
-    return {lsn, type, stamp, scope, required: isRequired, payload: this.payload()};
   }
 
   /** After `END`: whether `to` was reached, so that nothing will ever follow. */
@@ -187,6 +139,14 @@ export class LogCursor {
     return READ.SNAPSHOT_MARKER;
   }
 
+  #readRecord(): void {
+    const end = this.readAt(this.#at, this.#end, this.#lsn);
+    if (end < 0) this.#malformed();
+    this.#lsn.add(1);
+    this.#at = end;
+    this.#left--;
+  }
+
   #isBeforeStart(): boolean {
     return lessThan(this.lsnLo, this.lsnHi, this.#from.lo, this.#from.hi);
   }
@@ -194,34 +154,7 @@ export class LogCursor {
   #checkUsable(): void {
     if (this.#isClosed) throw new WalError('closed', 'the cursor is closed');
     if (this.#pin?.evicted !== true) return;
-    throw new WalError('missing_segment', 'the reader fell behind the truncation', {lsn: this.#lsn.toBigint()});
-  }
-
-  #readRecord(): void {
-    const {view} = this;
-    const at = this.#at;
-    if (at + RECORD_HEADER_BYTES > this.#end) this.#malformed();
-    const flags = view.getUint16(at + RECORD.FLAGS, true);
-    const length = view.getUint32(at + RECORD.PAYLOAD_BYTES, true);
-    let offset = at + RECORD_HEADER_BYTES;
-    this.scopeOffset = -1;
-    if ((flags & RECORD_FLAG.SCOPED) !== 0) {
-      this.scopeOffset = offset;
-      offset += SCOPE_BYTES;
-    }
-    if (offset + length > this.#end) this.#malformed();
-    this.type = view.getUint16(at + RECORD.TYPE, true);
-    this.flags = flags;
-    this.stampLo = view.getInt32(at + RECORD.STAMP, true);
-    this.stampHi = view.getInt32(at + RECORD.STAMP + 4, true);
-    this.offset = offset;
-    this.length = length;
-    const lsn = this.#lsn;
-    this.lsnLo = lsn.lo;
-    this.lsnHi = lsn.hi;
-    lsn.add(1);
-    this.#at = offset + length;
-    this.#left--;
+    throw new WalError('missing_segment', 'truncation has passed this reader', {lsn: this.#lsn.toBigint()});
   }
 
   #malformed(): never {

@@ -50,6 +50,15 @@ export function inspectWal(options: ReadWalOptions): WalRecovery {
 
 /** Verifies every frame and record of a directory and says what it holds. Throws like `Wal.open`; changes nothing. */
 export function verifyWal(options: ReadWalOptions): WalReport {
+  const steps = verifySteps(options);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** `verifyWal`, pausing after each frame. */
+export function* verifySteps(options: ReadWalOptions): Generator<void, WalReport> {
   const scan = scanReadOnly(options);
   const recovery = describe(scan);
   const cursor = cursorOver(options, scan, {});
@@ -57,8 +66,11 @@ export function verifyWal(options: ReadWalOptions): WalReport {
   try {
     for (let event = cursor.next(); event !== READ.END; event = cursor.next()) {
       if (event === READ.RECORD) counts.records++;
-      else if (event === READ.FRAME_END) counts.frames++;
-      else counts.snapshotMarkers++;
+      else if (event === READ.SNAPSHOT_MARKER) counts.snapshotMarkers++;
+      else {
+        counts.frames++;
+        yield;
+      }
     }
     return {...recovery, ...counts, skippedBytes: cursor.skippedBytes};
   } finally {
@@ -66,7 +78,7 @@ export function verifyWal(options: ReadWalOptions): WalReport {
   }
 }
 
-function scanReadOnly(options: ReadWalOptions): LogScan {
+export function scanReadOnly(options: ReadWalOptions): LogScan {
   const {dir, io = nodeFileIo, maxReadFrameBytes = READ_FRAME_BYTES, floor = 0n, firstLsn = 1n} = options;
   return scanLog({io, dir, maxReadFrameBytes, floor, firstLsn, verify: 'tail'});
 }

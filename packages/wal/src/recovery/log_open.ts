@@ -89,10 +89,10 @@ function makeDirDurable(io: FileIo, dir: string): void {
 }
 
 function startWriting(options: ResolvedWalOptions, scan: LogScan): Omit<OpenedLog, 'lock' | 'recovery'> {
-  const {io, dir, segmentBytes} = options;
+  const {io, dir} = options;
   const handle = repairLog(io, dir, scan);
   const holder: {writer: LogWriter | null} = {writer: null};
-  const spares = new SparePool(io, dir, segmentBytes, error => holder.writer?.fail(error));
+  const spares = new SparePool(options, error => holder.writer?.fail(error));
   const meter = new SyncMeter(options.commitMode);
   const segments = segmentWriter(options, scan, handle, spares);
   try {

@@ -64,6 +64,12 @@ export class SimNames {
     for (const file of this.files()) file.losePower(random, keep);
   }
 
+  get hasUnsynced(): boolean {
+    if (this.#changes.length > 0) return true;
+    for (const file of this.files()) if (file.hasUnsynced) return true;
+    return false;
+  }
+
   /** Every file that a name means, now or on the platter. */
   files(): Set<SimFile> {
     const entries = [...this.#now.values(), ...this.#durable.values()];

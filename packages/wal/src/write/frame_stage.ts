@@ -22,8 +22,8 @@ export interface SegmentRoom {
 }
 
 export interface FrameRoom {
-  /** Makes `count` further segments ready; false when the disk is full. */
-  reserve(count: number): boolean;
+  /** Makes `count` further segments ready: `OK`, `STORAGE_FULL` or `TOO_MANY_SEGMENTS`. */
+  reserve(count: number): Status;
   /** Throws when the log has failed or is closed. */
   assertUsable(): void;
 }
@@ -33,6 +33,8 @@ export interface FrameStageOptions {
   readonly segments: SegmentRoom;
   readonly maxRecordBytes: number;
   readonly maxFrameBytes: number;
+  /** Bound of the open and the frozen frame together. */
+  readonly maxPendingBytes: number;
 }
 
 export class FrameStage {
@@ -43,6 +45,7 @@ export class FrameStage {
   readonly #segments: SegmentRoom;
   readonly #maxRecordBytes: number;
   readonly #maxFrameBytes: number;
+  readonly #maxPendingBytes: number;
   open: FrameBuffer;
   frozen: FrameBuffer;
   /** Whether the frame begins a new segment, for which a spare is set aside. */
@@ -56,6 +59,7 @@ export class FrameStage {
     this.#segments = options.segments;
     this.#maxRecordBytes = options.maxRecordBytes;
     this.#maxFrameBytes = options.maxFrameBytes;
+    this.#maxPendingBytes = options.maxPendingBytes;
     this.open = new FrameBuffer(options.maxFrameBytes);
     this.frozen = new FrameBuffer(options.maxFrameBytes);
   }
@@ -127,13 +131,13 @@ export class FrameStage {
   }
 
   /** A control frame takes `bytes` of the active segment: the open frame moves to the next one if it must. */
-  yieldRoom(bytes: number): boolean {
+  yieldRoom(bytes: number): Status {
     this.#limit = ASK;
-    if (this.open.records === 0 || this.openInNext) return true;
-    if (this.#segments.padded(this.open.end, false) <= this.#segments.freeBytes - bytes) return true;
-    if (!this.#room.reserve(1)) return false;
-    this.openInNext = true;
-    return true;
+    if (this.open.records === 0 || this.openInNext) return STATUS.OK;
+    if (this.#segments.padded(this.open.end, false) <= this.#segments.freeBytes - bytes) return STATUS.OK;
+    const status = this.#room.reserve(1);
+    this.openInNext = status === STATUS.OK;
+    return status;
   }
 
   /** The next segment has begun without a data frame: what was to begin it follows in it. */
@@ -154,11 +158,15 @@ export class FrameStage {
     if (FRAME_HEADER_BYTES + bytes > this.#maxFrameBytes) return STATUS.RECORD_TOO_LARGE;
     if (valuesLeft(this.next.lo, this.next.hi) < records) return STATUS.LSN_EXHAUSTED;
     if (end > this.#maxFrameBytes) return STATUS.FRAME_FULL;
+    const pendingBytesMax = this.#maxPendingBytes - (this.frozen.records === 0 ? 0 : this.frozen.end);
+    if (end > pendingBytesMax) return STATUS.PENDING_FULL;
     if (!this.openInNext && this.#segments.padded(end, this.frozenInNext) > this.#restBytes()) {
-      if (!room.reserve(this.frozenInNext ? 2 : 1)) return STATUS.STORAGE_FULL;
+      const status = room.reserve(this.frozenInNext ? 2 : 1);
+      if (status !== STATUS.OK) return status;
       this.openInNext = true;
     }
-    this.#limit = Math.min(this.#maxFrameBytes, this.openInNext ? this.#segments.freshBytes : this.#restBytes());
+    const boundBytes = Math.min(this.#maxFrameBytes, pendingBytesMax);
+    this.#limit = Math.min(boundBytes, this.openInNext ? this.#segments.freshBytes : this.#restBytes());
     return STATUS.OK;
   }
 

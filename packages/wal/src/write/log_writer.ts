@@ -19,6 +19,7 @@ import type {SegmentWriter, WritableSegment} from './segment_writer.ts';
 import type {SparePool} from './spare_pool.ts';
 import {STATUS, type Status} from './status.ts';
 import type {SyncMeter} from './sync_meter.ts';
+import {Watchers} from './watchers.ts';
 
 /** Background preparation of the next segment begins when this part of the active one is used. */
 const PREPARE_AFTER = 0.25;
@@ -30,6 +31,8 @@ export interface LogWriterOptions {
   readonly meter: SyncMeter;
   readonly maxRecordBytes: number;
   readonly maxFrameBytes: number;
+  readonly maxPendingBytes: number;
+  readonly maxSegments: number;
   readonly background: boolean;
 }
 
@@ -46,9 +49,11 @@ export class LogWriter implements FrameRoom {
   readonly stage: FrameStage;
   readonly segments: SegmentWriter;
   readonly durable: Lanes = new Lanes();
+  readonly watchers: Watchers = new Watchers();
   readonly #io: FileIo;
   readonly #spares: SparePool;
   readonly #meter: SyncMeter;
+  readonly #maxSegments: number;
   readonly #background: boolean;
   readonly #head: FrameHead = new FrameHead();
   readonly #control: FrameBuffer = new FrameBuffer(BLOCK_BYTES_MAX);
@@ -56,7 +61,7 @@ export class LogWriter implements FrameRoom {
   #link: number;
   #proven: boolean;
   #sealed: boolean;
-  #closed = false;
+  isClosed = false;
   marker: SnapshotMarker | null;
   inFlight = false;
   failure: WalError | null = null;
@@ -69,13 +74,9 @@ export class LogWriter implements FrameRoom {
     this.segments = options.segments;
     this.#spares = options.spares;
     this.#meter = options.meter;
+    this.#maxSegments = options.maxSegments;
     this.#background = options.background;
-    this.stage = new FrameStage({
-      room: this,
-      segments: options.segments,
-      maxRecordBytes: options.maxRecordBytes,
-      maxFrameBytes: options.maxFrameBytes,
-    });
+    this.stage = new FrameStage({...options, room: this});
     this.stage.next.set(start.next.lo, start.next.hi);
     start.next.before(this.durable);
     this.#link = start.link;
@@ -84,13 +85,14 @@ export class LogWriter implements FrameRoom {
     this.marker = start.marker;
   }
 
-  reserve(count: number): boolean {
-    return this.guard(() => this.#spares.ensure(count));
+  reserve(count: number): Status {
+    if (this.segments.segments.length + count > this.#maxSegments) return STATUS.TOO_MANY_SEGMENTS;
+    return this.guard(() => this.#spares.ensure(count)) ? STATUS.OK : STATUS.STORAGE_FULL;
   }
 
   assertUsable(): void {
     if (this.failure !== null) throw this.failure;
-    if (this.#closed) throw new WalError('closed', 'the log is closed');
+    if (this.isClosed) throw new WalError('closed', 'the log is closed');
   }
 
   /** Usable, and no frame is being written. */
@@ -112,12 +114,14 @@ export class LogWriter implements FrameRoom {
     const detail = {evidence: cause instanceof Error ? cause.message : String(cause), cause};
     this.failure ??= new WalError('failed', 'the log failed, open it again', detail);
     this.stage.block();
+    this.watchers.ring();
     return this.failure;
   }
 
   end(): void {
-    this.#closed = true;
+    this.isClosed = true;
     this.stage.block();
+    this.watchers.ring();
   }
 
   writeFrozenSync(): void {
@@ -125,10 +129,12 @@ export class LogWriter implements FrameRoom {
     if (this.stage.frozen.records === 0) return;
     this.guard(() => {
       const target = this.#target(this.stage.frozenInNext);
-      const frameBytes = this.#finishFrozen(target);
+      const frameBytes = this.#finish(this.stage.frozen, FRAME_KIND.DATA, this.#firstPending(), target);
       writeFully(this.#io, target.handle, this.stage.frozen.bytes, frameBytes, target.offset);
       this.#meter.sync(this.#io, target.handle);
-      this.#settle(target, frameBytes);
+      this.#wrote(target, frameBytes);
+      if (target.stagedPath !== null) this.segments.promote(target);
+      this.#settle();
     });
   }
 
@@ -138,11 +144,14 @@ export class LogWriter implements FrameRoom {
     this.inFlight = true;
     try {
       const target = this.#target(this.stage.frozenInNext);
-      const frameBytes = this.#finishFrozen(target);
+      const frameBytes = this.#finish(this.stage.frozen, FRAME_KIND.DATA, this.#firstPending(), target);
       await writeFullyAsync(this.#io, target.handle, this.stage.frozen.bytes, frameBytes, target.offset);
       await this.#meter.syncAsync(this.#io, target.handle);
       if (this.failure !== null) throw this.failure;
-      this.#settle(target, frameBytes);
+      this.#wrote(target, frameBytes);
+      if (target.stagedPath !== null) await this.segments.promoteAsync(target);
+      if (this.failure !== null) throw this.failure;
+      this.#settle();
     } catch (error) {
       throw this.fail(error);
     } finally {
@@ -157,7 +166,8 @@ export class LogWriter implements FrameRoom {
     const blockBytes = this.segments.padded(1, false);
     const needsNext = this.segments.freeBytes < blockBytes;
     if (needsNext && this.durable.equals(-1, -1)) return STATUS.LSN_EXHAUSTED;
-    if (needsNext ? !this.reserve(1) : !this.stage.yieldRoom(blockBytes)) return STATUS.STORAGE_FULL;
+    const status = needsNext ? this.reserve(1) : this.stage.yieldRoom(blockBytes);
+    if (status !== STATUS.OK) return status;
     this.guard(() => {
       encodeMarker(this.#control.bytes, FRAME_HEADER_BYTES, marker);
       this.#control.end = FRAME_HEADER_BYTES + MARKER_BYTES;
@@ -182,23 +192,19 @@ export class LogWriter implements FrameRoom {
   }
 
   prepareInBackground(): void {
-    if (!this.#background || this.failure !== null || this.#closed || this.durable.equals(-1, -1)) return;
+    if (!this.#background || this.failure !== null || this.isClosed || this.durable.equals(-1, -1)) return;
     const {info, offset} = this.segments.active;
     if (offset > info.sizeBytes * PREPARE_AFTER) this.#spares.startBackground();
   }
 
   #target(inNext: boolean): WritableSegment {
-    if (!inNext) return this.segments.active;
-    this.#first.set(this.durable.lo, this.durable.hi);
-    this.#first.add(1);
-    return this.segments.stageNext(this.#first, this.#link, this.marker);
+    return inNext ? this.segments.stageNext(this.#firstPending(), this.#link, this.marker) : this.segments.active;
   }
 
-  #finishFrozen(target: WritableSegment): number {
-    const {durable} = this;
-    this.#first.set(durable.lo, durable.hi);
+  #firstPending(): Lanes {
+    this.#first.set(this.durable.lo, this.durable.hi);
     this.#first.add(1);
-    return this.#finish(this.stage.frozen, FRAME_KIND.DATA, this.#first, target);
+    return this.#first;
   }
 
   #finish(frame: FrameBuffer, kind: number, lsn: Lanes, target: WritableSegment): number {
@@ -213,9 +219,8 @@ export class LogWriter implements FrameRoom {
     return frame.finish(head, target.offset / blockBytes, salt, blockBytes);
   }
 
-  #settle(target: WritableSegment, frameBytes: number): void {
+  #settle(): void {
     const {stage} = this;
-    this.#wrote(target, frameBytes);
     this.#link = this.#head.checksum;
     this.durable.set(stage.frozenLast.lo, stage.frozenLast.hi);
     this.frames++;
@@ -224,6 +229,7 @@ export class LogWriter implements FrameRoom {
     this.#sealed = false;
     stage.thaw();
     this.prepareInBackground();
+    this.watchers.ring();
   }
 
   #writeControl(kind: number, target: WritableSegment, synced: boolean): void {
@@ -232,12 +238,12 @@ export class LogWriter implements FrameRoom {
     this.#control.clear();
     if (synced) this.#meter.sync(this.#io, target.handle);
     this.#wrote(target, frameBytes);
+    if (target.stagedPath !== null) this.segments.promote(target);
     this.#proven = true;
   }
 
   #wrote(target: WritableSegment, frameBytes: number): void {
     target.offset += frameBytes;
     this.bytesWritten += frameBytes;
-    if (target.stagedPath !== null) this.segments.promote(target);
   }
 }

@@ -23,6 +23,8 @@ const REFUSALS: Record<Exclude<Status, typeof STATUS.OK>, {code: WalErrorCode; m
   [STATUS.FRAME_FULL]: {code: 'frame_full', message: 'the open frame is full, commit first'},
   [STATUS.RECORD_TOO_LARGE]: {code: 'too_large', message: 'the record is larger than this log takes'},
   [STATUS.STORAGE_FULL]: {code: 'storage_full', message: 'the disk has no space for the next segment'},
+  [STATUS.PENDING_FULL]: {code: 'pending_full', message: 'maxPendingBytes are not yet durable, commit first'},
+  [STATUS.TOO_MANY_SEGMENTS]: {code: 'too_many_segments', message: 'the log has maxSegments segments, truncate it'},
   [STATUS.LSN_EXHAUSTED]: {code: 'lsn_exhausted', message: 'lsn 2^64 - 1 has been given out'},
 };
 

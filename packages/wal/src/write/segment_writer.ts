@@ -94,6 +94,7 @@ export class SegmentWriter {
     const {io, blockBytes, segmentBytes, spares} = this.#options;
     const salt = new Uint8Array(4);
     io.randomFill(salt);
+    const spare = spares.take();
     const before = this.segments.at(-1);
     const replaces = before !== undefined && first.equals(before.firstLo, before.firstHi);
     const info: SegmentInfo = {
@@ -106,9 +107,9 @@ export class SegmentWriter {
       firstHi: first.hi,
       salt: new DataView(salt.buffer).getInt32(0, true),
       link,
+      isRecycled: spare.isRecycled,
       marker,
     };
-    const spare = spares.take();
     encodeSegmentHeader(this.#header, info);
     writeFully(io, spare.handle, this.#header, SEGMENT_HEADER_BYTES, 0);
     return {info, handle: spare.handle, stagedPath: spare.path, offset: SEGMENT_HEADER_BYTES};
@@ -122,6 +123,19 @@ export class SegmentWriter {
     const {io, dir} = this.#options;
     io.rename(staged.stagedPath as string, joinPath(dir, staged.info.name));
     io.syncDir(dir);
+    this.#activate(staged);
+  }
+
+  /** `promote` on the thread pool. */
+  async promoteAsync(staged: WritableSegment): Promise<void> {
+    const {io, dir} = this.#options;
+    await io.renameAsync(staged.stagedPath as string, joinPath(dir, staged.info.name));
+    await io.syncDirAsync(dir);
+    this.#activate(staged);
+  }
+
+  #activate(staged: WritableSegment): void {
+    const {io} = this.#options;
     if (this.#active !== null) io.close(this.#active.handle);
     if (this.segments.at(-1)?.name === staged.info.name) this.segments.pop();
     this.segments.push(staged.info);
@@ -130,11 +144,12 @@ export class SegmentWriter {
   }
 
   /**
-   * Removes up to `limit` whole segments that hold only lsns below `lsn` and are not pinned, oldest first. Each removal is synced before
-   * the next, so that no crash leaves a hole.
+   * Gives up at most `limit` whole segments that hold only lsns below `lsn` and are not pinned, oldest first: their files
+   * become spares while such are wanted, and are removed otherwise. Each is synced before the next, so that no crash
+   * leaves a hole.
    */
   truncateBefore(lsn: bigint, limit: number): number {
-    const {io, dir} = this.#options;
+    const {io, dir, spares} = this.#options;
     const {oldest: pinned} = this.pins;
     const keepFrom = pinned !== null && pinned < lsn ? pinned : lsn;
     let removed = 0;
@@ -142,9 +157,12 @@ export class SegmentWriter {
       const [oldest, next] = this.segments as [SegmentInfo, SegmentInfo];
       if (firstLsnOf(next) > keepFrom) break;
       this.pins.evictBelow(firstLsnOf(next));
-      io.unlink(joinPath(dir, oldest.name));
+      const path = joinPath(dir, oldest.name);
+      const sparePath = spares.wants(oldest.sizeBytes) ? spares.recycle(path) : null;
+      if (sparePath === null) io.unlink(path);
       io.syncDir(dir);
       this.segments.shift();
+      if (sparePath !== null) spares.adopt(sparePath);
       removed++;
     }
     return removed;

@@ -1,7 +1,8 @@
 /**
- * Files of zeros, written and synced before a segment needs them.
+ * Files that are ready to become segments: zeros, written and synced ahead, or files of segments that were removed.
  *
- * Invariant: a spare in `#ready` is full length, all zeros, synced, and no write to it is under way. A full disk is
+ * Invariant: a spare in `#ready` is full length, synced, and no write to it is under way; its bytes are zeros or, in a
+ * recycled one, frames under other salts. A full disk is
  * not a failure here: what has been filled is kept and continued later. Any other error is the log's failure.
  * A spare has no name that counts; its first segment header and its rename make it one (`segment_writer.ts`).
  */
@@ -16,13 +17,23 @@ const ZEROS: Uint8Array = new Uint8Array(CHUNK_BYTES);
 export interface Spare {
   readonly path: string;
   readonly handle: number;
+  readonly isRecycled: boolean;
   filledBytes: number;
+}
+
+export interface SparePoolOptions {
+  readonly io: FileIo;
+  readonly dir: string;
+  readonly segmentBytes: number;
+  /** Ready files beyond which no removed segment is kept. */
+  readonly recycleMax: number;
 }
 
 export class SparePool {
   readonly #io: FileIo;
   readonly #dir: string;
   readonly #segmentBytes: number;
+  readonly #recycleMax: number;
   readonly #onFailure: (error: unknown) => void;
   readonly #ready: Spare[] = [];
   /** Begun, and touched by synchronous calls only. */
@@ -33,10 +44,11 @@ export class SparePool {
   #background: Promise<void> | null = null;
   #created = 0;
 
-  constructor(io: FileIo, dir: string, segmentBytes: number, onFailure: (error: unknown) => void) {
-    this.#io = io;
-    this.#dir = dir;
-    this.#segmentBytes = segmentBytes;
+  constructor(options: SparePoolOptions, onFailure: (error: unknown) => void) {
+    this.#io = options.io;
+    this.#dir = options.dir;
+    this.#segmentBytes = options.segmentBytes;
+    this.#recycleMax = options.recycleMax;
     this.#onFailure = onFailure;
   }
 
@@ -48,6 +60,28 @@ export class SparePool {
     const spare = this.#ready.shift();
     if (spare === undefined) throw new Error('no spare segment is ready');
     return spare;
+  }
+
+  /** Whether the file of a removed segment is worth keeping. */
+  wants(sizeBytes: number): boolean {
+    return sizeBytes === this.#segmentBytes && this.#ready.length < this.#recycleMax;
+  }
+
+  /** Renames a segment that is given up to a spare. The caller syncs the directory, then calls `adopt`. */
+  recycle(path: string): string {
+    const sparePath = this.#nextPath();
+    this.#io.rename(path, sparePath);
+    return sparePath;
+  }
+
+  adopt(path: string): void {
+    const spare = {path, handle: -1, isRecycled: true, filledBytes: this.#segmentBytes};
+    try {
+      this.#ready.push({...spare, handle: this.#io.open(path, 'write')});
+    } catch (error) {
+      if (!isOutOfHandles(error)) throw error;
+      this.#unlinkQuietly(spare);
+    }
   }
 
   /** Blocks until `count` spares are ready; false when the disk is full. */
@@ -136,10 +170,12 @@ export class SparePool {
   }
 
   #create(): Spare {
-    const path = joinPath(this.#dir, `${FILE.SPARE_PREFIX}${this.#created}${FILE.SPARE_SUFFIX}`);
-    const handle = this.#io.open(path, 'create');
-    this.#created++;
-    return {path, handle, filledBytes: 0};
+    const path = this.#nextPath();
+    return {path, handle: this.#io.open(path, 'create'), isRecycled: false, filledBytes: 0};
+  }
+
+  #nextPath(): string {
+    return joinPath(this.#dir, `${FILE.SPARE_PREFIX}${this.#created++}${FILE.SPARE_SUFFIX}`);
   }
 
   #complete(spare: Spare): 'ready' | 'full' {
