@@ -15,4 +15,7 @@ export interface WalMetrics {
   /** Segments that were begun since opening. */
   readonly rolls: number;
   readonly sparesReady: number;
+  /** Readers and archivers that hold the log, or yield; and the lowest lsn that one of them holds. */
+  readonly pins: number;
+  readonly oldestPinnedLsn: bigint | null;
 }

@@ -363,7 +363,7 @@ export class SingleNodeEngine {
     counters.frames++;
     this.idleMarker.noteFrame();
     if (openedMs > 0) counters.commitLatency.record(this.io.now() - openedMs);
-    counters.syncLatency.record(this.directory.wal.metrics.lastSyncMs);
+    counters.syncLatency.record(this.directory.wal.lastSyncMs);
     this.wakeWaiters();
   }
 

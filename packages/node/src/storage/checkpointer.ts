@@ -73,7 +73,7 @@ export class Checkpointer {
     this.wal = wal;
     this.options = options;
     this.host = host;
-    this.logBytesAtLast = wal.metrics.bytesWritten - replayedLogBytes;
+    this.logBytesAtLast = wal.bytesWritten - replayedLogBytes;
   }
 
   /** Milliseconds since the last one finished; null before the first. */
@@ -83,7 +83,7 @@ export class Checkpointer {
 
   /** Log bytes written since the last checkpoint began; before the first, also those that opening had to replay. */
   get logBytesSince(): number {
-    return this.wal.metrics.bytesWritten - this.logBytesAtLast;
+    return this.wal.bytesWritten - this.logBytesAtLast;
   }
 
   /** True when the log has grown enough for a checkpoint by itself. */
@@ -131,7 +131,7 @@ export class Checkpointer {
 
   private async make(): Promise<CheckpointInfo> {
     const started = this.host.now();
-    this.logBytesAtLast = this.wal.metrics.bytesWritten;
+    this.logBytesAtLast = this.wal.bytesWritten;
     const writer = new SnapshotWriter(this.io, this.snapshotDir, this.db);
     this.onStart(writer.lsn);
     const written = await writer.write(bytes => this.pace(started, bytes));

@@ -1,8 +1,9 @@
 /**
  * Shared promises over the write path: one frame in flight, all waiters of a frame share its promise.
  *
- * A commit first yields one microtask, so that whatever one turn of the event loop appends goes into one frame; there
- * is no other delay. Every promise settles: when the log fails, all of them reject with the same error.
+ * A frame is written at the end of the event loop's turn, so that whatever one turn appends goes into one frame, and so
+ * that commits in a row, which may block, leave a turn to sockets, timers and background work; there is no other delay.
+ * Every promise settles: when the log fails, all of them reject with the same error.
  * When nothing has been committed for a while, the last frame is proven by an idle marker.
  */
 
@@ -15,6 +16,11 @@ interface Waiters {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
+
+const DONE: Promise<void> = Promise.resolve();
+
+/** Taken when the module loads: a test that replaces the timers of its process must not stop the log. */
+const atEndOfTurn: (callback: () => void) => void = setImmediate;
 
 export class CommitPump {
   readonly #writer: LogWriter;
@@ -31,15 +37,20 @@ export class CommitPump {
     this.#idleMarkerMs = idleMarkerMs;
   }
 
-  async commit(): Promise<void> {
-    this.#writer.assertUsable();
+  /** Not `async`: that would make a promise for each caller. */
+  commit(): Promise<void> {
+    try {
+      this.#writer.assertUsable();
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const {open, frozen} = this.#writer.stage;
     if (open.records > 0 || (frozen.records > 0 && this.#current === null)) {
       this.#next ??= newWaiters();
       this.#running ??= this.#run();
       return this.#next.promise;
     }
-    return this.#current?.promise;
+    return this.#current?.promise ?? DONE;
   }
 
   /** Resolves when no frame is in flight and none is waited for. */
@@ -53,8 +64,8 @@ export class CommitPump {
   }
 
   async #run(): Promise<void> {
-    await Promise.resolve();
     while (this.#next !== null) {
+      await new Promise<void>(resolve => atEndOfTurn(resolve));
       const waiters = this.#next;
       this.#current = waiters;
       this.#next = null;

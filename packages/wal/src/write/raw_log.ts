@@ -140,6 +140,17 @@ export class RawLog {
     return this.writer.failure;
   }
 
+  /** Bytes of frames since opening, with their padding. */
+  get bytesWritten(): number {
+    return this.writer.bytesWritten;
+  }
+
+  /** How long the last sync took, in milliseconds. */
+  get lastSyncMs(): number {
+    return this.meter.lastMs;
+  }
+
+  /** Everything counted, as an object that is made for each call. */
   get metrics(): WalMetrics {
     const {frames, records, bytesWritten, segments} = this.writer;
     const {syncs, lastMs, averageMs} = this.meter;
@@ -153,6 +164,8 @@ export class RawLog {
       segments: segments.segments.length,
       rolls: segments.rolls,
       sparesReady: this.spares.readyCount,
+      pins: segments.pins.count,
+      oldestPinnedLsn: segments.pins.oldest,
     };
   }
 }
