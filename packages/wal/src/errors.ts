@@ -60,6 +60,11 @@ export interface WalErrorDetail {
 export class WalError extends Error {
   override readonly name: string = 'WalError';
   readonly code: WalErrorCode;
+  /**
+   * Whether what was asked for may have happened. `indefinite` is only what waited for a commit of a log that then failed:
+   * opening it again tells. Every other error is `definite`: nothing was appended, nothing was changed.
+   */
+  readonly certainty: 'definite' | 'indefinite';
   /** File name of the segment that the error is about. */
   readonly segment: string | null;
   /** Byte offset in that segment. */
@@ -76,6 +81,7 @@ export class WalError extends Error {
     const reason = detail.evidence === undefined ? '' : `: ${detail.evidence}`;
     super(`${message}${place}${reason}`, detail.cause === undefined ? undefined : {cause: detail.cause});
     this.code = code;
+    this.certainty = code === 'failed' ? 'indefinite' : 'definite';
     this.segment = detail.segment ?? null;
     this.offset = detail.offset ?? null;
     this.lsn = detail.lsn ?? null;

@@ -22,6 +22,10 @@ import {STATUS, type Status} from './write/status.ts';
 /**
  * A durable log of records with dense, rising lsns, open for writing by exactly one process.
  *
+ * Where the ideas come from: one sync for all who wait is the group commit of DeWitt et al. (Implementation Techniques
+ * for Main Memory Database Systems, 1984); lsns and the log before the data, Mohan et al. (ARIES, 1992); never trying a
+ * failed sync again, Rebello et al. (Can Applications Recover from fsync Failures?, 2020).
+ *
  * After a failed write or sync every method but `close`, `abandon` and the getters throws the same `failed` error, and
  * what was not yet durable is in doubt until the log is opened again.
  */

@@ -131,6 +131,7 @@ test('an asynchronous failure rejects every waiter with the error that later cal
   const third = wal.commit();
   const results = await Promise.allSettled([first, second, third]);
   for (const result of results) expect(result).toEqual({status: 'rejected', reason: wal.failure});
+  expect(wal.failure?.certainty).toBe('indefinite');
   await expect(wal.commit()).rejects.toBe(wal.failure);
   await wal.close();
   expect(disk.list(DIR)).not.toContain('clean');

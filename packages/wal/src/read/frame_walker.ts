@@ -5,6 +5,8 @@
  * returned only with every byte verified. Where no intact frame begins, the rest of the segment is searched: a frame
  * with the expected lsn continues the log (control frames may be lost between), and any frame that was written when
  * the missing lsn was already durable makes the damage corruption. With neither, the segment ends at `position`.
+ * Telling a torn write from a damaged one by later evidence follows Alagappan et al. (Protocol-Aware Recovery for
+ * Consensus-Based Storage, 2018), here with the evidence inside the log itself.
  * What lies behind this segment, and what the caller knows from elsewhere, is judged in `log_walker.ts` and `log_scan.ts`.
  */
 

@@ -2,8 +2,9 @@
  * Files that are ready to become segments: zeros, written and synced ahead, or files of segments that were removed.
  *
  * Invariant: a spare in `#ready` is full length, synced, and no write to it is under way; its bytes are zeros or, in a
- * recycled one, frames under other salts. A full disk is
- * not a failure here: what has been filled is kept and continued later. Any other error is the log's failure.
+ * recycled one, frames under other salts. A full disk is not a failure here: what has been filled is kept and continued
+ * later. Any other error is the log's failure.
+ * Segments that are used again are PostgreSQL's idea, a salt that makes their old content void SQLite's.
  * A spare has no name that counts; its first segment header and its rename make it one (`segment_writer.ts`).
  */
 
