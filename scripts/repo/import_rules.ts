@@ -2,7 +2,16 @@
 // into another package but its exports, no file that needs itself to load. The lists are data in repo_rules.ts.
 // Specifiers are read off the tokens; nothing is resolved through node_modules.
 import {builtinModules} from 'node:module';
-import {ISOLATED, type Isolation, NARROW_IMPORTS, type NarrowImport, PACKAGES, TEST_TOOLS} from '../repo_rules.ts';
+import {
+  ENCLOSED,
+  type Enclosure,
+  ISOLATED,
+  type Isolation,
+  NARROW_IMPORTS,
+  type NarrowImport,
+  PACKAGES,
+  TEST_TOOLS,
+} from '../repo_rules.ts';
 import {type Import, packageOf, resolveRelative} from './imports.ts';
 import {type Finding, finding, isSource, isTest, packageDir, type Repo, type Rule, startsWithAny} from './model.ts';
 
@@ -36,6 +45,11 @@ export const IMPORT_RULES: readonly Rule[] = [
     name: 'isolated',
     about: 'the simulator’s model reaches no package it judges, directly or through a neighbour',
     check: repo => ISOLATED.flatMap(isolation => checkIsolated(repo, isolation)),
+  },
+  {
+    name: 'enclosed',
+    about: 'the coordinator and the log import nothing of each other, but for one bridge and the index',
+    check: repo => ENCLOSED.flatMap(enclosure => checkEnclosed(repo, enclosure)),
   },
   {
     name: 'narrow-import',
@@ -164,6 +178,17 @@ function checkIsolated(repo: Repo, {under, never, why}: Isolation): Finding[] {
     }
   }
   return findings;
+}
+
+function checkEnclosed(repo: Repo, {under, of, bridges, entrances, why}: Enclosure): Finding[] {
+  const isWithin = (path: string): boolean => path.startsWith(under) && !bridges.includes(path);
+  return repo.files
+    .filter(path => path.startsWith(of) && isSource(path) && !isTest(path))
+    .filter(path => !bridges.includes(path) && !entrances.includes(path))
+    .flatMap(path => repo.imports(path).map(used => ({path, used, target: resolveRelative(path, used.specifier)})))
+    .filter(({used, target}) => isRelative(used.specifier) && target.startsWith(of))
+    .filter(({path, target}) => isWithin(path) !== isWithin(target))
+    .map(({path, used}) => finding(repo, 'enclosed', path, used.offset, `${used.specifier}: crosses ${under}; ${why}`));
 }
 
 function checkNarrow(repo: Repo, {under, target, from}: NarrowImport): Finding[] {

@@ -126,6 +126,21 @@ export const PACKAGE_CASES: readonly Case[] = [
     },
   },
   {
+    rule: 'enclosed',
+    what: 'the coordinator reaching into the log, directly or over the bridge, and the log into the coordinator',
+    bad: {
+      'packages/wal/src/coordinator/a.ts': `import {x} from '../errors.ts';\nimport type {W} from './wal_flusher.ts';\n`,
+      'packages/wal/src/read/b.ts': `\nexport {Fifo} from '../coordinator/queues.ts';\n`,
+    },
+    at: ['packages/wal/src/coordinator/a.ts:1', 'packages/wal/src/coordinator/a.ts:2', 'packages/wal/src/read/b.ts:2'],
+    clean: {
+      'packages/wal/src/coordinator/a.ts': `import {Fifo} from './queues.ts';\n`,
+      'packages/wal/src/coordinator/wal_flusher.ts': `import {Wal} from '../wal.ts';\nimport {A} from './a.ts';\n`,
+      'packages/wal/src/index.ts': `export {A} from './coordinator/a.ts';\nexport {W} from './coordinator/wal_flusher.ts';\n`,
+      'packages/wal/src/wal.ts': `import {x} from './errors.ts';\n`,
+    },
+  },
+  {
     rule: 'narrow-import',
     what: 'api taking the machine instead of the codecs',
     bad: {

@@ -5,6 +5,42 @@
  * boundary to the system; `@allocdb/wal/testing` has one in memory that loses power on request.
  */
 
+export type {RefusalReason, WriteOutcome} from './coordinator/channel.ts';
+export {
+  CoordinatorError,
+  type CoordinatorErrorCode,
+  type CoordinatorErrorDetail,
+  type FailureCode,
+  isCoordinatorError,
+} from './coordinator/coordinator_error.ts';
+export {
+  type CoordinatorView,
+  type Delta,
+  type DeltaFactory,
+  DURABILITY,
+  type Durability,
+  type EpochRange,
+  type EpochStamped,
+  type Flusher,
+  type FrozenDelta,
+} from './coordinator/delta.ts';
+export type {ChannelMetrics, CoordinatorMetrics, FlushReason, PipelineMetrics} from './coordinator/metrics.ts';
+export {type CoordinatorOptions, MAIN_CHANNEL} from './coordinator/options.ts';
+export type {WaitOptions} from './coordinator/promises.ts';
+export type {Ticket} from './coordinator/ticket.ts';
+export type {ViewSubscription} from './coordinator/view_feed.ts';
+export type {WriteOptions} from './coordinator/waiting_writes.ts';
+export {
+  DELTA_RECORD_TYPE,
+  type DeltaRecord,
+  type LoggedDelta,
+  readDeltas,
+  WalFlusher,
+  type WalFlusherOptions,
+} from './coordinator/wal_flusher.ts';
+export type {WatermarkEpochs} from './coordinator/watermarks.ts';
+export {type StopOptions, WriteCoordinator} from './coordinator/write_coordinator.ts';
+export type {FlushOptions, WriteHandle} from './coordinator/write_handle.ts';
 export {isWalError, WalError, type WalErrorCode, type WalErrorDetail} from './errors.ts';
 export {
   type DirectoryLock,
@@ -33,6 +69,25 @@ export type {LogRecord} from './read/record_view.ts';
 export {type CopyWalOptions, copyWal} from './read/wal_copy.ts';
 export {type DumpEntry, type DumpOptions, dumpWal, type FrameKindName} from './read/wal_dump.ts';
 export {inspectWal, type ReadWalOptions, readWal, verifyWal, type WalReport} from './read/wal_reader.ts';
+export {appendTyped, whenRoom} from './records/append_typed.ts';
+export {
+  COMMAND_BYTES_MAX,
+  type CommandRecordTypes,
+  commandRecordTypes,
+  createCommandRegistry,
+} from './records/command_types.ts';
+export {PayloadReader} from './records/payload_reader.ts';
+export {PayloadWriter} from './records/payload_writer.ts';
+export {isRecordError, RecordError, type RecordErrorCode, type RecordErrorDetail} from './records/record_error.ts';
+export {RecordRegistry, type TypedRecord, type TypedRecords} from './records/record_registry.ts';
+export {
+  decodePayload,
+  defineRecordType,
+  encodePayload,
+  opaqueRecordType,
+  type PayloadBytes,
+  type RecordType,
+} from './records/record_type.ts';
 export type {LogEnding, WalRecovery} from './recovery/log_open.ts';
 export {Wal} from './wal.ts';
 export type {RecordInput} from './write/record_input.ts';
