@@ -18,6 +18,8 @@ export interface CommandLine {
   readonly dir: string;
   readonly shapes: readonly LoadShape[];
   readonly resources: readonly number[];
+  readonly waiters: readonly number[];
+  readonly replayMib: number;
   /** Directory for CPU profiles of servers; null for none. */
   readonly profileDir: string | null;
   /** File for the JSON report; null for none. */
@@ -33,6 +35,8 @@ const DEFAULT = {
   repeat: '3',
   load: '1x1,1x64,1x1024,16x64,16x512',
   resources: '10000,100000,1000000',
+  waiters: '1,16,256,2048',
+  'replay-mib': '256',
 };
 
 export function helpText(): string {
@@ -51,6 +55,8 @@ export function helpText(): string {
     `  --dir DIR          where data is put and removed again (the system's temporary directory)`,
     `  --load LIST        tcp: connections x commands outstanding on each (${DEFAULT.load})`,
     `  --resources LIST   core: table sizes (${DEFAULT.resources})`,
+    `  --waiters LIST     log: records waited for at the same time (${DEFAULT.waiters})`,
+    `  --replay-mib N     log: size of the log that is read back (${DEFAULT['replay-mib']})`,
     '  --json FILE        write everything, all runs included, to this file',
     '  --profile DIR      leave CPU profiles of the measured servers in this directory',
     '  --help             show this',
@@ -103,6 +109,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     dir: values.dir ?? tmpdir(),
     shapes: (values.load ?? DEFAULT.load).split(',').map(shapeOf),
     resources: (values.resources ?? DEFAULT.resources).split(',').map(text => wholeOf('resources', text, 2000)),
+    waiters: (values.waiters ?? DEFAULT.waiters).split(',').map(text => wholeOf('waiters', text, 1)),
+    replayMib: wholeOf('replay-mib', values['replay-mib'] ?? DEFAULT['replay-mib'], 1),
     profileDir: values.profile ?? null,
     json: values.json ?? null,
   };
@@ -117,6 +125,8 @@ interface Values {
   dir?: string;
   load?: string;
   resources?: string;
+  waiters?: string;
+  'replay-mib'?: string;
   profile?: string;
   json?: string;
 }
@@ -136,6 +146,8 @@ function valuesOf(args: readonly string[]): Values {
         dir: text,
         load: text,
         resources: text,
+        waiters: text,
+        'replay-mib': text,
         profile: text,
         json: text,
       },

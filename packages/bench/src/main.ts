@@ -14,10 +14,12 @@ import {type BenchOptions, type Scenario, type ScenarioReport, shapeText} from '
 
 const EXIT = {OK: 0, FAILURE: 1, USAGE: 64} as const;
 
-function commandText({scenarios, seconds, warmUpSeconds, repeat, shapes, resources}: CommandLine): string {
+function commandText(line: CommandLine): string {
+  const {scenarios, seconds, warmUpSeconds, repeat, shapes, resources, waiters, replayMib} = line;
   const names = scenarios.map(({name}) => `--scenario ${name}`).join(' ');
   const lists = `--load ${shapes.map(shapeText).join(',')} --resources ${resources.join(',')}`;
-  return `allocdb-bench ${names} --seconds ${seconds} --warm-up ${warmUpSeconds} --repeat ${repeat} ${lists}`;
+  const log = `--waiters ${waiters.join(',')} --replay-mib ${replayMib}`;
+  return `allocdb-bench ${names} --seconds ${seconds} --warm-up ${warmUpSeconds} --repeat ${repeat} ${lists} ${log}`;
 }
 
 async function runScenario(scenario: Scenario, options: BenchOptions): Promise<ScenarioReport> {

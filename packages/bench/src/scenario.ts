@@ -21,6 +21,10 @@ export interface BenchOptions {
   readonly shapes: readonly LoadShape[];
   /** Table sizes, for scenarios of the state machine alone. */
   readonly resources: readonly number[];
+  /** Waiters that commit at the same time, for the log alone. */
+  readonly waiters: readonly number[];
+  /** Size of the log that is read back, in MiB. */
+  readonly replayMib: number;
   /** Directory for CPU profiles of the servers that are started; null for none. */
   readonly profileDir: string | null;
   /** Says what is being done; a line without its end. */

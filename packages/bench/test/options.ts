@@ -18,6 +18,8 @@ export function tinyOptions(changes: Partial<BenchOptions> = {}): BenchOptions {
     dir,
     shapes: [{connections: 1, outstanding: 4}],
     resources: [2000],
+    waiters: [1, 16],
+    replayMib: 1,
     profileDir: null,
     progress: () => undefined,
     ...changes,

@@ -5,7 +5,8 @@
 import type {Scenario} from '../scenario.ts';
 import {CORE} from './core.ts';
 import {HOT_SPOT} from './hot_spot.ts';
+import {LOG} from './log.ts';
 import {RETRY_WINDOW} from './retry_window.ts';
 import {TCP} from './tcp.ts';
 
-export const SCENARIOS: readonly Scenario[] = [HOT_SPOT, RETRY_WINDOW, CORE, TCP];
+export const SCENARIOS: readonly Scenario[] = [HOT_SPOT, RETRY_WINDOW, CORE, LOG, TCP];
