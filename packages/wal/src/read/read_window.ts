@@ -51,7 +51,12 @@ export class ReadWindow {
   isZero(at: number, length: number): boolean {
     const words = this.#words;
     const end = (at + length) >> 2;
-    for (let i = at >> 2; i < end; i++) if (words[i] !== 0) return false;
+    let i = at >> 2;
+    for (; i + 4 <= end; i += 4) {
+      const some = (words[i] as number) | (words[i + 1] as number) | (words[i + 2] as number) | (words[i + 3] as number);
+      if (some !== 0) return false;
+    }
+    for (; i < end; i++) if (words[i] !== 0) return false;
     return true;
   }
 

@@ -5,8 +5,8 @@
  * the header is written last, when place and salt are known. Nothing here knows of lsns, files or space on disk.
  *
  * Copies below 256 bytes go word by word through two DataViews (100 bytes: 24 ns against 64 ns for
- * `set(subarray)` and 82 ns for `Buffer.copy`); the view over the source is kept as long as the caller stays in one
- * ArrayBuffer.
+ * `set(subarray)` and 82 ns for `Buffer.copy`). Which array the source view is for is remembered, since to ask an array
+ * for its buffer costs as much as half the copy; four words a step save another tenth of an append.
  */
 
 import {
@@ -24,7 +24,9 @@ const WORD_COPY_BYTES_MAX = 256;
 export class FrameBuffer {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
-  #source: DataView = new DataView(new ArrayBuffer(0));
+  #sourceBytes: Uint8Array = new Uint8Array(0);
+  #source: DataView = new DataView(this.#sourceBytes.buffer);
+  #sourceStart = 0;
   end: number = FRAME_HEADER_BYTES;
   records = 0;
 
@@ -99,13 +101,26 @@ export class FrameBuffer {
       this.bytes.set(bytes.subarray(offset, offset + length), at);
       return;
     }
-    if (this.#source.buffer !== bytes.buffer) this.#source = new DataView(bytes.buffer);
+    if (this.#sourceBytes !== bytes) this.#readFrom(bytes);
     const source = this.#source;
     const view = this.#view;
-    const from = bytes.byteOffset + offset;
     const whole = length & -4;
+    const unrolled = length & -16;
     let i = 0;
-    for (; i < whole; i += 4) view.setInt32(at + i, source.getInt32(from + i, true), true);
-    for (; i < length; i++) view.setUint8(at + i, source.getUint8(from + i));
+    let from = this.#sourceStart + offset;
+    for (; i < unrolled; i += 16, from += 16) {
+      view.setInt32(at + i, source.getInt32(from, true), true);
+      view.setInt32(at + i + 4, source.getInt32(from + 4, true), true);
+      view.setInt32(at + i + 8, source.getInt32(from + 8, true), true);
+      view.setInt32(at + i + 12, source.getInt32(from + 12, true), true);
+    }
+    for (; i < whole; i += 4, from += 4) view.setInt32(at + i, source.getInt32(from, true), true);
+    for (; i < length; i++, from++) view.setUint8(at + i, source.getUint8(from));
+  }
+
+  #readFrom(bytes: Uint8Array): void {
+    if (this.#source.buffer !== bytes.buffer) this.#source = new DataView(bytes.buffer);
+    this.#sourceBytes = bytes;
+    this.#sourceStart = bytes.byteOffset;
   }
 }
