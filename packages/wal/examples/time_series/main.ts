@@ -1,5 +1,5 @@
 /**
- * Runs the store: `main.ts <directory> <count>` appends that many points to two series and prints what happens.
+ * Runs the store: `main.ts <directory> [count]` appends that many points (1000) to two series and prints what happens.
  *
  * A line `durable <time>` is printed only when every point up to that time is durable, so that whoever kills the process
  * knows what must be there afterwards. Started again, it goes on where the store ends.
@@ -11,8 +11,11 @@ import {type SeriesView, TimeSeriesStore} from './time_series_store.ts';
 const CHANNELS = ['cpu', 'disk'];
 const SYNC_EVERY = 50;
 
-const [dir, count] = process.argv.slice(2);
-if (dir === undefined || count === undefined) throw new Error('usage: main.ts <directory> <count>');
+const [dir, count = '1000'] = process.argv.slice(2);
+if (dir === undefined || !(Number(count) > 0)) {
+  process.stderr.write('usage: main.ts <directory> [count]\n');
+  process.exit(64);
+}
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);

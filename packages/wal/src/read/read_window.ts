@@ -53,7 +53,8 @@ export class ReadWindow {
     const end = (at + length) >> 2;
     let i = at >> 2;
     for (; i + 4 <= end; i += 4) {
-      const some = (words[i] as number) | (words[i + 1] as number) | (words[i + 2] as number) | (words[i + 3] as number);
+      const some =
+        (words[i] as number) | (words[i + 1] as number) | (words[i + 2] as number) | (words[i + 3] as number);
       if (some !== 0) return false;
     }
     for (; i < end; i++) if (words[i] !== 0) return false;
