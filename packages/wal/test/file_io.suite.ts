@@ -70,6 +70,75 @@ export function runFileIoSuite(name: string, make: () => {io: FileIo; dir: strin
       for (const call of calls) expect(codeOf(call)).toBe('ENOENT');
     });
 
+    test('the asynchronous rename and directory sync do the same, and fail the same', async () => {
+      const {io, dir} = make();
+      io.close(io.open(joinPath(dir, 'a'), 'create'));
+      await io.renameAsync(joinPath(dir, 'a'), joinPath(dir, 'b'));
+      await io.syncDirAsync(dir);
+      expect(io.list(dir)).toEqual(['b']);
+      await expect(io.renameAsync(joinPath(dir, 'a'), joinPath(dir, 'c'))).rejects.toMatchObject({code: 'ENOENT'});
+      await expect(io.syncDirAsync(joinPath(dir, 'none'))).rejects.toMatchObject({code: 'ENOENT'});
+    });
+
+    test('only the range asked for is written and read, and a file shows its writes to every handle', () => {
+      const {io, dir} = make();
+      const path = joinPath(dir, 'a');
+      const writer = io.open(path, 'create');
+      const reader = io.open(path, 'read');
+      expect(io.write(writer, bytes, 2, 3, 510)).toBe(3);
+      expect(io.write(writer, bytes, 0, 0, 900)).toBe(0);
+      expect(io.size(reader)).toBe(513);
+      const read = new Uint8Array(8);
+      expect(io.read(reader, read, 4, 2, 511)).toBe(2);
+      expect([...read]).toEqual([0, 0, 0, 0, 4, 5, 0, 0]);
+      expect(io.read(reader, read, 0, 8, 510)).toBe(3);
+      for (const handle of [writer, reader]) io.close(handle);
+    });
+
+    test('opening for writing keeps what is there', () => {
+      const {io, dir} = make();
+      const path = joinPath(dir, 'a');
+      const first = io.open(path, 'create');
+      writeFully(io, first, bytes, 8, 0);
+      io.close(first);
+      const second = io.open(path, 'write');
+      writeFully(io, second, bytes, 2, 3);
+      const read = new Uint8Array(8);
+      expect(readFully(io, second, read, 0, 8, 0)).toBe(8);
+      expect([...read]).toEqual([1, 2, 3, 1, 2, 6, 7, 8]);
+      io.close(second);
+    });
+
+    test('an open file outlives its name: renamed over or unlinked, its handle reads and writes it', () => {
+      const {io, dir} = make();
+      const handles = ['a', 'b'].map(name => {
+        const handle = io.open(joinPath(dir, name), 'create');
+        writeFully(io, handle, bytes, 8, 0);
+        return handle;
+      });
+      io.close(io.open(joinPath(dir, 'c'), 'create'));
+      io.rename(joinPath(dir, 'c'), joinPath(dir, 'a'));
+      io.unlink(joinPath(dir, 'b'));
+      for (const handle of handles) {
+        writeFully(io, handle, bytes, 4, 8);
+        io.datasync(handle);
+        expect(io.size(handle)).toBe(12);
+        io.close(handle);
+      }
+      const fresh = io.open(joinPath(dir, 'a'), 'read');
+      expect(io.size(fresh)).toBe(0);
+      io.close(fresh);
+    });
+
+    test('a handle that was closed is EBADF', () => {
+      const {io, dir} = make();
+      const handle = io.open(joinPath(dir, 'a'), 'create');
+      io.close(handle);
+      // Only calls that change nothing: the system may have given the number to somebody else.
+      expect(codeOf(() => io.size(handle))).toBe('EBADF');
+      expect(codeOf(() => io.read(handle, new Uint8Array(4), 0, 4, 0))).toBe('EBADF');
+    });
+
     test('a directory is created once, and its files are its own', () => {
       const {io, dir} = make();
       const inner = joinPath(dir, 'inner');

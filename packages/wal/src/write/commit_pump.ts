@@ -82,10 +82,12 @@ export class CommitPump {
     this.#armIdleTimer();
   }
 
-  /** A frame that was frozen by hand goes first. */
+  /** A frame that was frozen by hand goes first; while it is written, somebody may freeze the next one by hand too. */
   async #writeAll(): Promise<void> {
-    if (this.#writer.stage.frozen.records > 0) await this.#writeFrozen();
-    if (this.#writer.stage.freeze()) await this.#writeFrozen();
+    const {stage} = this.#writer;
+    if (stage.frozen.records > 0) await this.#writeFrozen();
+    stage.freeze();
+    if (stage.frozen.records > 0) await this.#writeFrozen();
   }
 
   async #writeFrozen(): Promise<void> {

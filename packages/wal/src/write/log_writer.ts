@@ -149,8 +149,10 @@ export class LogWriter implements FrameRoom {
       await this.#meter.syncAsync(this.#io, target.handle);
       if (this.failure !== null) throw this.failure;
       this.#wrote(target, frameBytes);
-      if (target.stagedPath !== null) await this.segments.promoteAsync(target);
+      if (target.stagedPath !== null) await this.segments.nameAsync(target);
       if (this.failure !== null) throw this.failure;
+      // In one step with the durable lsn, so that no reader sees more than that.
+      if (target.stagedPath !== null) this.segments.activate(target);
       this.#settle();
     } catch (error) {
       throw this.fail(error);

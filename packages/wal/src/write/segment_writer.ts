@@ -123,18 +123,17 @@ export class SegmentWriter {
     const {io, dir} = this.#options;
     io.rename(staged.stagedPath as string, joinPath(dir, staged.info.name));
     io.syncDir(dir);
-    this.#activate(staged);
+    this.activate(staged);
   }
 
-  /** `promote` on the thread pool. */
-  async promoteAsync(staged: WritableSegment): Promise<void> {
+  /** The first half of `promote`, on the thread pool; `activate` is the other. */
+  async nameAsync(staged: WritableSegment): Promise<void> {
     const {io, dir} = this.#options;
     await io.renameAsync(staged.stagedPath as string, joinPath(dir, staged.info.name));
     await io.syncDirAsync(dir);
-    this.#activate(staged);
   }
 
-  #activate(staged: WritableSegment): void {
+  activate(staged: WritableSegment): void {
     const {io} = this.#options;
     if (this.#active !== null) io.close(this.#active.handle);
     if (this.segments.at(-1)?.name === staged.info.name) this.segments.pop();

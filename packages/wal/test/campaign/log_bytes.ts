@@ -1,0 +1,44 @@
+/**
+ * A log directory looked at as bytes: which frames a segment holds, and whether two directories are the same.
+ *
+ * Takes nothing from the sources but the disk: offsets stand here as numbers of their own.
+ */
+
+import type {SimDisk} from '../../src/testing/index.ts';
+
+export const HEADER_BYTES = 4096;
+export const SECTOR_BYTES = 512;
+export const DATA_FRAME = 1;
+
+const FRAME_MAGIC = 0x464c4157;
+const FRAME_HEADER_BYTES = 48;
+
+export interface FramePlace {
+  readonly start: number;
+  readonly end: number;
+  readonly kind: number;
+}
+
+/** The frames that stand one behind the other from the header block on, in blocks of 512 bytes. */
+export function framesIn(content: Uint8Array): FramePlace[] {
+  const view = new DataView(content.buffer, content.byteOffset, content.length);
+  const frames: FramePlace[] = [];
+  for (let start = HEADER_BYTES; start < content.length; ) {
+    if (view.getUint32(start, true) !== FRAME_MAGIC) break;
+    const bytes = FRAME_HEADER_BYTES + view.getUint32(start + 20, true);
+    const end = start + Math.ceil(bytes / SECTOR_BYTES) * SECTOR_BYTES;
+    frames.push({start, end, kind: view.getUint8(start + 6)});
+    start = end;
+  }
+  return frames;
+}
+
+/** Whether both hold the same names with the same bytes in this directory. */
+export function holdSameBytes(one: SimDisk, other: SimDisk, dir: string): boolean {
+  const names = one.list(dir);
+  if (names.join() !== other.list(dir).join()) return false;
+  return names.every(name => {
+    const path = `${dir}/${name}`;
+    return Buffer.compare(one.contentOf(path), other.contentOf(path)) === 0;
+  });
+}
