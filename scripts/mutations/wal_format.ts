@@ -216,8 +216,8 @@ export const WAL_FORMAT_MUTATIONS: readonly Mutation[] = [
   {
     name: 'walker: old frames in a recycled file are a torn tail',
     file: WALKER,
-    find: 'if (found !== HEAD.NONE || !this.segment.isRecycled) this.dirtyEnd',
-    replace: 'this.dirtyEnd',
+    find: 'if (found === HEAD.NONE && this.segment.isRecycled) return;',
+    replace: '',
     killedBy: recycling('the old bytes behind the last frame'),
   },
   {

@@ -2,7 +2,7 @@
 // Every sync and every check in the folders recovery and fs of the log has an entry.
 // What is believed of the bytes of a frame is in `wal_format.ts`.
 import type {Mutation} from './mutation.ts';
-import {conformance, faults, guards, locks, NOTHING_LEFT, recovery, syncs} from './wal_killers.ts';
+import {conformance, faults, guards, locks, NOTHING_LEFT, recovery, recycling, syncs} from './wal_killers.ts';
 
 const COPY = 'packages/wal/src/read/wal_copy.ts';
 const SCAN = 'packages/wal/src/recovery/log_scan.ts';
@@ -130,9 +130,23 @@ export const WAL_RECOVERY_MUTATIONS: readonly Mutation[] = [
   {
     name: 'repair: the torn tail is not zeroed',
     file: REPAIR,
-    find: 'if (isTorn) {',
-    replace: 'if (false as boolean) {',
+    find: 'for (let at = tail.endOffset; at < tail.dirtyEnd;',
+    replace: 'for (let at = tail.dirtyEnd; at < tail.dirtyEnd;',
     killedBy: recovery('a torn last frame is cut'),
+  },
+  {
+    name: 'repair: the headers of a torn frame in a recycled file stay',
+    file: REPAIR,
+    find: 'writeFully(io, handle, ZEROS, blockBytes, at);',
+    replace: 'void at;',
+    killedBy: recycling('a torn frame in a recycled segment is cut'),
+  },
+  {
+    name: 'repair: everything up to the torn header is zeroed in a recycled file',
+    file: REPAIR,
+    find: 'if (tail.segment.isRecycled) {',
+    replace: 'if (false as boolean) {',
+    killedBy: recycling('cutting a torn frame behind a lost marker'),
   },
   {
     name: 'repair: the unproven frame is not written again',

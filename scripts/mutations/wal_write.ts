@@ -146,8 +146,8 @@ export const WAL_WRITE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'writer: a frame that begins a segment is acknowledged though its log failed meanwhile',
     file: WRITER,
-    find: '      if (this.failure !== null) throw this.failure;\n      this.#settle();',
-    replace: '      this.#settle();',
+    find: '      if (this.failure !== null) throw this.failure;\n      // In one step',
+    replace: '      // In one step',
     killedBy: syncs('a frame whose segment gets its name'),
   },
   {
@@ -167,8 +167,8 @@ export const WAL_WRITE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'segments: a name is not synced',
     file: SEGMENTS,
-    find: '    io.syncDir(dir);\n    this.#activate(staged);',
-    replace: '    this.#activate(staged);',
+    find: '    io.syncDir(dir);\n    this.activate(staged);',
+    replace: '    this.activate(staged);',
     killedBy: NOTHING_LEFT,
   },
   {
@@ -289,9 +289,23 @@ export const WAL_WRITE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'pump: a frame frozen by hand is left out of a commit',
     file: PUMP,
-    find: 'if (this.#writer.stage.frozen.records > 0) await this.#writeFrozen();',
-    replace: '',
+    find: 'if (stage.frozen.records > 0) await this.#writeFrozen();\n    await',
+    replace: 'await',
     killedBy: commits('a frame frozen by hand goes before'),
+  },
+  {
+    name: 'pump: a frame frozen by hand meanwhile is left out of a commit',
+    file: PUMP,
+    find: 'stage.freeze();\n    if (stage.frozen.records > 0) await',
+    replace: 'if (stage.freeze()) await',
+    killedBy: properties('whenever the open frame was frozen by hand meanwhile'),
+  },
+  {
+    name: 'pump: a close does not wait for a frame written by hand',
+    file: PUMP,
+    find: 'await this.#running;\n    await this.#landed();',
+    replace: 'await this.#running;',
+    killedBy: commits('a commit and a close wait'),
   },
   {
     name: 'pump: waiters of the next frame hang when this one fails',
@@ -335,5 +349,40 @@ export const WAL_WRITE_MUTATIONS: readonly Mutation[] = [
     find: 'while (done < length) done += progress(await io.writeAsync(handle, from, done, length - done, position + done));',
     replace: 'done += progress(await io.writeAsync(handle, from, done, length - done, position + done));',
     killedBy: CALL_FAILURES,
+  },
+  {
+    name: 'pins: a reader pins where it wants to begin and not the segment that it reads',
+    file: 'packages/wal/src/readable_log.ts',
+    find: 'hold(first, yields)',
+    replace: 'hold(from, yields)',
+    killedBy: conformance('a follower that waits for a later lsn'),
+  },
+  {
+    name: 'pins: a reader at the end is told that it was passed',
+    file: 'packages/wal/src/read/log_cursor.ts',
+    find: 'this.#pin?.advance(walker.frames.next.toBigint());',
+    replace: '',
+    killedBy: conformance('a follower at the end goes on in the next segment'),
+  },
+  {
+    name: 'pins: truncation takes no notice of them',
+    file: SEGMENTS,
+    find: 'pinned !== null && pinned < lsn ? pinned : lsn',
+    replace: 'lsn',
+    killedBy: recycling('readers and pins keep files'),
+  },
+  {
+    name: 'pins: whoever yields is not told',
+    file: SEGMENTS,
+    find: 'this.pins.evictBelow(firstLsnOf(next));',
+    replace: '',
+    killedBy: conformance('a follower holds the log; one that yields'),
+  },
+  {
+    name: 'follow: catching up leaves nobody a turn',
+    file: 'packages/wal/src/read/follow.ts',
+    find: '++frames % FRAMES_A_TURN === 0',
+    replace: '++frames < 0',
+    killedBy: conformance('a follower that catches up'),
   },
 ];

@@ -61,8 +61,9 @@ export class WalError extends Error {
   override readonly name: string = 'WalError';
   readonly code: WalErrorCode;
   /**
-   * Whether what was asked for may have happened. `indefinite` is only what waited for a commit of a log that then failed:
-   * opening it again tells. Every other error is `definite`: nothing was appended, nothing was changed.
+   * Whether what was asked for may have happened. `indefinite` is what waited for a commit of a log that then failed:
+   * opening it again tells. Later calls on a failed log throw the same error; they themselves have done nothing. Every
+   * other error is `definite`: nothing was appended, nothing was changed.
    */
   readonly certainty: 'definite' | 'indefinite';
   /** File name of the segment that the error is about. */

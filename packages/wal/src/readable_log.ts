@@ -5,9 +5,11 @@
  */
 
 import {WalError} from './errors.ts';
+import {firstLsnOf, type SegmentInfo} from './format/segment_header.ts';
 import type {ResolvedWalOptions} from './log_options.ts';
 import {type FollowOptions, type FollowSource, follow} from './read/follow.ts';
 import {LogCursor} from './read/log_cursor.ts';
+import {segmentIndexOf} from './read/log_walker.ts';
 import {type PageOptions, pagesOf, type RecordPage} from './read/pages.ts';
 import type {Pin} from './read/pins.ts';
 import type {ReadOptions} from './read/record_filter.ts';
@@ -41,7 +43,8 @@ export class ReadableLog extends RawLog {
    * The durable records from this lsn on, and each further one once it is durable, for as long as the log is open:
    * `for await (const record of wal.follow({from, signal}))`. Records are copies. The iteration ends with `to`, or when the
    * log is closed; it throws the signal's reason, `failed`, or what `read` throws. Memory is bounded however far the
-   * follower is behind; unless it `yields`, the log keeps what it has not read.
+   * follower is behind, and others get their turns while it catches up; unless it `yields`, the log keeps what it has not
+   * read. One that waits is stopped by its signal: `return()` takes effect with the next record only.
    */
   follow(options: FollowOptions = {}): AsyncGenerator<LogRecord, void> {
     const {writer} = this;
@@ -62,7 +65,7 @@ export class ReadableLog extends RawLog {
 
   /** `read` in arrays of records that are copies. Closes its cursor when it ends or is left. */
   pages(options: PageOptions = {}): Generator<RecordPage, void> {
-    return pagesOf(this.read(options), options);
+    return pagesOf(() => this.read(options), options);
   }
 
   /**
@@ -95,8 +98,10 @@ export class ReadableLog extends RawLog {
   #cursor(read: ReadOptions, yields: boolean): LogCursor {
     const {io, dir, maxReadFrameBytes} = this.options;
     const from = read.from ?? this.firstLsn;
-    const pin = this.writer.segments.pins.hold(from, yields);
     const chain = this.writer.segments.chain();
+    const {segments} = chain;
+    const first = firstLsnOf(segments[segmentIndexOf(segments, from)] as SegmentInfo);
+    const pin = this.writer.segments.pins.hold(first, yields);
     try {
       return new LogCursor({io, dir, maxReadFrameBytes, chain, read: {...read, from}, pin});
     } catch (error) {

@@ -10,7 +10,7 @@ import type {DirectoryLock} from './file_io.ts';
 import {writeCleanFile} from './format/clean_file.ts';
 import {FRAME_KIND, MARKER_DIGEST_BYTES, RECORD_FLAG} from './format/format.ts';
 import {SCOPE_WORDS, scopeToWords} from './format/scope.ts';
-import {highWord, lowWord, toBigint} from './format/words.ts';
+import {highWord, lowWord, toBigint, U64_MAX} from './format/words.ts';
 import {type ResolvedWalOptions, resolveOptions, type WalOptions} from './log_options.ts';
 import {ReadableLog} from './readable_log.ts';
 import {type OpenedLog, openLog, type WalRecovery} from './recovery/log_open.ts';
@@ -18,6 +18,8 @@ import {CommitPump} from './write/commit_pump.ts';
 
 import {type RecordInput, refusal} from './write/record_input.ts';
 import {STATUS, type Status} from './write/status.ts';
+
+const TYPE_MAX = 0xffff;
 
 /**
  * A durable log of records with dense, rising lsns, open for writing by exactly one process.
@@ -57,10 +59,13 @@ export class Wal extends ReadableLog {
 
   /**
    * Appends one record and returns its lsn; durable after the next commit. Throws what `append` refuses: `frame_full`
-   * (commit, then again), `too_large`, `storage_full` or `lsn_exhausted`.
+   * or `pending_full` (commit, then again), `too_large`, `storage_full`, `too_many_segments` (truncate) or `lsn_exhausted`;
+   * `RangeError` for a type that is no u16, a stamp that is no u64, and a scope out of its widths.
    */
   appendRecord(record: RecordInput): bigint {
     const {type, payload, stamp = 0n, required = true, scope} = record;
+    if (!Number.isInteger(type) || type < 0 || type > TYPE_MAX) throw new RangeError('a record type is a u16');
+    if (stamp < 0n || stamp > U64_MAX) throw new RangeError('a stamp is a u64');
     const lsn = this.writer.stage.next.toBigint();
     const flags = required ? RECORD_FLAG.REQUIRED : 0;
     const [lo, hi] = [lowWord(stamp), highWord(stamp)];

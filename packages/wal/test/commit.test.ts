@@ -345,3 +345,39 @@ test('a failure while a segment gets its name rejects the waiters, and the log o
   }
   expect(failures).toBeGreaterThan(25);
 });
+
+test('a commit and a close wait for a frame that is being written by hand', async () => {
+  const disk = new SlowDisk();
+  const wal = openSmall(disk, {commitMode: 'async'});
+  append(wal);
+  wal.freeze();
+  const byHand = wal.writeFrozen();
+  append(wal);
+  const commit = wal.commit();
+  await disk.letGo();
+  await byHand;
+  await disk.letGo();
+  await commit;
+  expect(wal.durableLsn).toBe(2n);
+  append(wal);
+  wal.freeze();
+  const again = wal.writeFrozen();
+  const closed = wal.close();
+  await disk.letGo();
+  await Promise.all([again, closed]);
+  expect(openSmall(disk).durableLsn).toBe(3n);
+});
+
+test('a follower of a log that fails says so, though the log is closed in the same turn', async () => {
+  const disk = new SimDisk();
+  const wal = openSmall(disk);
+  commitFrame(wal, 1);
+  const iterator = wal.follow();
+  await iterator.next();
+  const next = iterator.next();
+  await settle();
+  append(wal);
+  disk.arm({call: 2, kind: 'EIO'});
+  expect(errorOf(() => wal.closeSync()).code).toBe('failed');
+  await expect(next).rejects.toMatchObject({code: 'failed'});
+});

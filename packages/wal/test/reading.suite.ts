@@ -171,6 +171,106 @@ export function runReadingSuite(name: string, make: () => {io: FileIo; dir: stri
       wal.closeSync();
     });
 
+    test('a follower at the end is passed only where it yields and has not read everything', async () => {
+      for (const yields of [false, true]) {
+        const {open} = setup();
+        const wal = open();
+        commitFrame(wal, 4, 500);
+        const iterator = wal.follow({yields});
+        for (let lsn = 1n; lsn <= 4n; lsn++) expect((await iterator.next()).value?.lsn).toBe(lsn);
+        const tail = wal.follow({from: 5n, yields});
+        const pending = [iterator.next(), tail.next()];
+        await new Promise(resolve => setImmediate(resolve));
+        const segmentBefore = wal.metrics.rolls;
+        while (wal.metrics.rolls === segmentBefore) commitFrame(wal, 1, 2000);
+        const first = wal.durableLsn;
+        expect(wal.truncateBefore(first)).toBe(yields || first === 5n ? 1 : 0);
+        const results = await Promise.allSettled(pending);
+        // What was appended to the segment before it ended has been missed by those that yield, and only by them.
+        if (yields && first > 5n) expect(results.map(({status}) => status)).toEqual(['rejected', 'rejected']);
+        else for (const result of results) expect(result).toMatchObject({value: {value: {lsn: 5n}}});
+        wal.closeSync();
+      }
+    });
+
+    test('a follower that waits for a later lsn holds the segment it waits in', async () => {
+      const {open} = setup();
+      const wal = open();
+      commitFrame(wal, 1);
+      const iterator = wal.follow({from: 20n});
+      const next = iterator.next();
+      await new Promise(resolve => setImmediate(resolve));
+      for (let lsn = 2; lsn < 18; lsn++) commitFrame(wal, 1, 2000);
+      expect(wal.truncateBefore(17n)).toBe(0);
+      for (let lsn = 18; lsn <= 20; lsn++) commitFrame(wal, 1, 2000);
+      expect((await next).value?.lsn).toBe(20n);
+      expect(wal.truncateBefore(17n)).toBeGreaterThan(0);
+      wal.closeSync();
+    });
+
+    test('a follower at the end goes on in the next segment though its own was given up', async () => {
+      for (const yields of [false, true]) {
+        const {open} = setup();
+        const wal = open();
+        for (let frame = 0; frame < 3; frame++) commitFrame(wal, 1, 2048);
+        for (let frame = 0; frame < 2; frame++) commitFrame(wal, 1, 1800);
+        const last = wal.durableLsn;
+        const iterator = wal.follow({from: last + 1n, yields});
+        const next = iterator.next();
+        await new Promise(resolve => setImmediate(resolve));
+        const {rolls} = wal.metrics;
+        commitFrame(wal, 1, 2048);
+        expect(wal.metrics.rolls).toBe(rolls + 1);
+        expect(wal.truncateBefore(last + 1n)).toBe(1);
+        expect((await next).value?.lsn).toBe(last + 1n);
+        wal.closeSync();
+      }
+    });
+
+    test('a follower that catches up lets commits and timers have their turns', async () => {
+      const {open} = setup();
+      const wal = open({maxFrameBytes: 4096});
+      for (let frame = 0; frame < 200; frame++) commitFrame(wal, 2, 20);
+      let turns = 0;
+      let isDone = false;
+      const count = (): void => {
+        turns++;
+        if (!isDone) setImmediate(count);
+      };
+      setImmediate(count);
+      expect(await collect(wal.follow({to: 400n, types: [9]}))).toEqual([]);
+      isDone = true;
+      expect(turns).toBeGreaterThan(20);
+      wal.closeSync();
+    });
+
+    test('a follower ends with the log, and a cursor that is left says that it was closed', async () => {
+      const {open} = setup();
+      const wal = open();
+      commitFrame(wal, 1);
+      const iterator = wal.follow();
+      await iterator.next();
+      const next = iterator.next();
+      await new Promise(resolve => setImmediate(resolve));
+      const cursor = wal.read(1n);
+      wal.closeSync();
+      expect(await next).toEqual({value: undefined, done: true});
+      expect(errorOf(() => cursor.next()).code).toBe('closed');
+    });
+
+    test('types and stamps out of their widths are refused before anything is appended', () => {
+      const {open} = setup();
+      const wal = open();
+      const payload = new Uint8Array(1);
+      for (const type of [-1, 65_536, 1.5]) expect(() => wal.appendRecord({type, payload})).toThrow(RangeError);
+      for (const stamp of [-1n, 2n ** 64n])
+        expect(() => wal.appendRecord({type: 1, payload, stamp})).toThrow(RangeError);
+      expect(wal.nextLsn).toBe(1n);
+      expect(wal.pages().return().done).toBe(true);
+      expect(wal.metrics.pins).toBe(0);
+      wal.closeSync();
+    });
+
     test('a copy of an open log ends where the log was durable when it began, whatever comes meanwhile', async () => {
       const {open, io, dir} = setup();
       const wal = open();

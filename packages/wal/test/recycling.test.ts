@@ -6,7 +6,18 @@ import {expect, test} from 'vitest';
 import {isWalError, verifyWal, type Wal} from '../src/index.ts';
 import {SimDisk} from '../src/testing/index.ts';
 import {SimRandom} from '../src/testing/sim_random.ts';
-import {append, commitFrame, DIR, damage, errorOf, openSmall, payloadOf, readAll, segmentNames} from './support.ts';
+import {
+  append,
+  commitFrame,
+  DIR,
+  damage,
+  errorOf,
+  imageOf,
+  openSmall,
+  payloadOf,
+  readAll,
+  segmentNames,
+} from './support.ts';
 
 const BLOCK_BYTES = 512;
 
@@ -99,12 +110,40 @@ test('a torn frame in a recycled segment is cut, whatever of it arrived, and not
       expect(cutBytes === 0).toBe(ending === 'unclean');
       endings[ending as 'unclean' | 'torn']++;
     }
-    commitFrame(again, 1);
-    const found = readAll(again.read(last));
-    expect(found.lsns.length).toBe(Number(again.durableLsn - last) + 1);
+    const image = imageOf(disk);
+    again.abandon();
+    disk.endProcess();
+    const twice = openSmall(disk);
+    expect([twice.recovery.cutBytes, imageOf(disk)]).toEqual([0, image]);
+    commitFrame(twice, 1);
+    const found = readAll(twice.read(last));
+    expect(found.lsns.length).toBe(Number(twice.durableLsn - last) + 1);
   }
   expect(endings.torn).toBeGreaterThan(20);
   expect(endings.unclean).toBeGreaterThan(20);
+});
+
+test('cutting a torn frame behind a lost marker touches its header only, so that cutting may be interrupted anywhere', () => {
+  const {disk, wal} = recycledLog();
+  const name = segmentNames(disk).at(-1) as string;
+  const before = disk.contentOf(`${DIR}/${name}`);
+  const last = wal.durableLsn;
+  wal.markIdle();
+  commitFrame(wal, 2, 400);
+  wal.abandon();
+  disk.endProcess();
+  const after = disk.contentOf(`${DIR}/${name}`);
+  const marker = after.findIndex((byte, at) => byte !== before[at]) & -BLOCK_BYTES;
+  const frame = marker + BLOCK_BYTES;
+  damage(disk, name, content => {
+    content.set(before.subarray(marker, frame), marker);
+    content.fill(7, frame + BLOCK_BYTES, frame + BLOCK_BYTES + 9);
+  });
+  const again = openSmall(disk);
+  expect(again.recovery).toMatchObject({ending: 'torn', cutBytes: 2 * BLOCK_BYTES, lastLsn: last});
+  const repaired = disk.contentOf(`${DIR}/${name}`);
+  expect(repaired.subarray(marker, frame)).toEqual(before.subarray(marker, frame));
+  expect(repaired.subarray(frame, frame + BLOCK_BYTES)).toEqual(new Uint8Array(BLOCK_BYTES));
 });
 
 test('damage to proven data in recycled segments is refused, sector by sector', () => {

@@ -30,24 +30,34 @@ export interface FollowSource {
   isClosed(): boolean;
 }
 
+/** Frames after which commits, timers and sockets get their turn while a follower catches up. */
+const FRAMES_A_TURN = 8;
+
+/** Taken when the module loads, as in `commit_pump.ts`. */
+const atEndOfTurn: (callback: () => void) => void = setImmediate;
+
 export async function* follow(source: FollowSource, signal: AbortSignal | undefined): AsyncGenerator<LogRecord, void> {
   signal?.throwIfAborted();
   const cursor = source.openCursor();
   const alarm = new Alarm();
   const unwatch = source.watch(() => alarm.ring());
   signal?.addEventListener('abort', alarm.ring);
+  let frames = 0;
   try {
     for (;;) {
       for (let event = cursor.next(); event !== READ.END; event = cursor.next()) {
-        if (event !== READ.RECORD) continue;
-        yield cursor.toRecord();
+        if (event === READ.RECORD) yield cursor.toRecord();
+        if (event === READ.FRAME_END && ++frames % FRAMES_A_TURN === 0) {
+          await new Promise<void>(resolve => atEndOfTurn(resolve));
+        }
         signal?.throwIfAborted();
+        source.assertAlive();
         if (source.isClosed()) return;
       }
       if (cursor.isComplete) return;
-      source.assertAlive();
       await alarm.rung();
       signal?.throwIfAborted();
+      source.assertAlive();
       if (source.isClosed()) return;
       cursor.extend(source.chain());
     }

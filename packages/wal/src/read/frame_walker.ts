@@ -34,6 +34,8 @@ export class FrameWalker {
    * under its own salt count; everything else may be of an earlier life.
    */
   dirtyEnd = 0;
+  /** After the end, in a recycled segment: where those headers are. */
+  readonly tornHeaders: number[] = [];
   /** The last data frame of this segment, and whether a later control frame proves it. */
   lastDataOffset = -1;
   lastDataBytes = 0;
@@ -69,11 +71,12 @@ export class FrameWalker {
   /** Advances to the next frame; false at the end of the segment. Throws on corruption, gap or an unknown version. */
   step(): boolean {
     this.dirtyEnd = this.position;
+    this.tornHeaders.length = 0;
     const found = this.#headAt(this.position);
     if (found === HEAD.INTACT) {
       this.#checkPlace();
       if (this.#accept(this.position)) return true;
-      this.dirtyEnd = this.position + this.segment.blockBytes;
+      this.#noteTorn(this.position, HEAD.INTACT);
       return this.#search(this.dirtyEnd);
     }
     return this.#search(this.position);
@@ -112,6 +115,8 @@ export class FrameWalker {
 
   #accept(position: number): boolean {
     const {head} = this;
+    // A length of 32 bits does not survive being rounded up.
+    if (head.bodyBytes > this.#limit) return false;
     const frameBytes = roundUp(FRAME_HEADER_BYTES + head.bodyBytes, this.segment.blockBytes);
     if (position + frameBytes > this.#limit) return false;
     if (frameBytes > this.#frameBytesMax) {
@@ -152,10 +157,16 @@ export class FrameWalker {
       if (at < 0) break;
       if (this.window.isZero(at, blockBytes)) continue;
       const found = this.#headAt(position);
-      if (found !== HEAD.NONE || !this.segment.isRecycled) this.dirtyEnd = position + blockBytes;
+      this.#noteTorn(position, found);
       if (found === HEAD.INTACT && this.#continuesAt(position)) return true;
     }
     return false;
+  }
+
+  #noteTorn(position: number, found: number): void {
+    if (found === HEAD.NONE && this.segment.isRecycled) return;
+    this.dirtyEnd = position + this.segment.blockBytes;
+    if (this.segment.isRecycled) this.tornHeaders.push(position);
   }
 
   #continuesAt(position: number): boolean {

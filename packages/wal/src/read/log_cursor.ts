@@ -114,7 +114,11 @@ export class LogCursor extends RecordView {
   /** Enters the next frame: `END`, `SNAPSHOT_MARKER`, or `FRAME_END` for "go on with its records, if any". */
   #nextFrame(): ReadEvent {
     const walker = this.#walker;
-    if (walker === null || !walker.step()) return READ.END;
+    if (walker === null) return READ.END;
+    if (!walker.step()) {
+      this.#pin?.advance(walker.frames.next.toBigint());
+      return READ.END;
+    }
     const {head, window, frameIndex, segment} = walker.frames;
     if (segment !== this.#segment) this.#pin?.advance(firstLsnOf(segment));
     this.#segment = segment;
@@ -153,6 +157,7 @@ export class LogCursor extends RecordView {
 
   #checkUsable(): void {
     if (this.#isClosed) throw new WalError('closed', 'the cursor is closed');
+    if (this.#pin?.ended === true) throw new WalError('closed', 'the log was closed');
     if (this.#pin?.evicted !== true) return;
     throw new WalError('missing_segment', 'truncation has passed this reader', {lsn: this.#lsn.toBigint()});
   }

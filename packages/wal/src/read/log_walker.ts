@@ -55,16 +55,21 @@ export class LogWalker {
     return true;
   }
 
-  /** The chain as it is now; it still holds the segment that is being walked, or the one that took its place. */
+  /**
+   * The chain as it is now. It still holds the segment that is being walked, or one that took its place, or, where that
+   * one was read to its end, the one that follows.
+   */
   extend(chain: LogChain): void {
     this.#chain = chain;
-    const {segment} = this.frames;
+    const {segment, next, link} = this.frames;
     if (chain.segments.includes(segment)) {
       this.frames.window.attach(this.#handle, this.#limitOf(segment));
       this.frames.continueTo(this.#limitOf(segment));
       return;
     }
-    const successor = chain.segments.find(({ordinal}) => ordinal === segment.ordinal);
+    const successor =
+      chain.segments.find(({ordinal}) => ordinal === segment.ordinal) ??
+      chain.segments.find(({firstLo, firstHi, link: before}) => next.equals(firstLo, firstHi) && before === link);
     if (successor === undefined) {
       throw new WalError('missing_segment', 'a segment is gone', {segment: segment.name});
     }

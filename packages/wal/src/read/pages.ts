@@ -23,9 +23,10 @@ export interface RecordPage {
   readonly next: bigint;
 }
 
-/** Pages until the cursor ends; there is no empty one. The cursor is closed in any case. */
-export function* pagesOf(cursor: LogCursor, options: PageOptions): Generator<RecordPage, void> {
+/** Pages until the cursor ends; there is no empty one. It is opened with the first and closed in any case. */
+export function* pagesOf(open: () => LogCursor, options: PageOptions): Generator<RecordPage, void> {
   const {maxRecords = PAGE_RECORDS, maxBytes = PAGE_BYTES} = options;
+  const cursor = open();
   let records: LogRecord[] = [];
   let bytes = 0;
   try {

@@ -12,6 +12,7 @@ export interface Pin {
   advance(lsn: bigint): void;
   /** Idempotent. */
   release(): void;
+  [Symbol.dispose](): void;
 }
 
 export class PinSet {
@@ -34,6 +35,10 @@ export class PinSet {
     return pin;
   }
 
+  end(): void {
+    for (const pin of this.#pins) pin.ended = true;
+  }
+
   /** Everything below `lsn` is about to go: whoever reads there and yields is evicted. */
   evictBelow(lsn: bigint): void {
     for (const pin of this.#pins) if (pin.yields && pin.lsn < lsn) pin.evicted = true;
@@ -44,6 +49,8 @@ export class HeldPin implements Pin {
   lsn: bigint;
   readonly yields: boolean;
   evicted = false;
+  /** The log was closed, and its files may be somebody else's. */
+  ended = false;
   readonly #onRelease: () => void;
 
   constructor(lsn: bigint, yields: boolean, onRelease: () => void) {

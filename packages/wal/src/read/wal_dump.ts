@@ -11,6 +11,7 @@ import {decodeMarker, firstLsnOf, type SegmentInfo, type SnapshotMarker} from '.
 import {Lanes, toBigint} from '../format/words.ts';
 import {nodeFileIo} from '../fs/node_file_io.ts';
 import {READ_FRAME_BYTES} from '../log_options.ts';
+import {scanLog} from '../recovery/log_scan.ts';
 import {listSegments} from '../recovery/segment_list.ts';
 import type {FrameWalker} from './frame_walker.ts';
 import {LogWalker} from './log_walker.ts';
@@ -104,6 +105,8 @@ function* dump({
       if (records === true && frames.head.kind === FRAME_KIND.DATA) yield* recordEntries(frames);
     }
     if (segment === null) yield segmentEntry(last);
+    // What only the whole directory can tell: the clean file, and a last segment without content.
+    scanLog({io, dir, maxReadFrameBytes, floor: 0n, firstLsn: 1n, verify: 'tail'});
     const dirtyBytes = frames.dirtyEnd - frames.position;
     yield {kind: 'end', segment: frames.segment.name, offset: frames.position, dirtyBytes};
   } finally {

@@ -2,7 +2,8 @@
  * Makes a scanned log ready to be written: what opening changes on disk, in the order in which it must happen.
  *
  * Invariant: repeating it after a crash at any point gives the same bytes. First the names (the clean file is gone,
- * durably, before any byte changes), then the bytes: the torn tail becomes zeros and the one frame that may never have
+ * durably, before any byte changes), then the bytes: the torn tail becomes zeros (in a recycled segment just the blocks of
+ * its headers: whatever else was overwritten cannot be told apart from the old bytes, and the next try must not) and the one frame that may never have
  * reached the disk is written again, since a kernel that failed a sync shows bytes that it does not hold on disk.
  */
 
@@ -11,7 +12,7 @@ import {FILE} from '../format/format.ts';
 import {isSegmentName} from '../format/segment_header.ts';
 import type {LogScan, LogTail} from './log_scan.ts';
 
-const ZERO_BYTES: number = 1 << 16;
+const ZEROS: Uint8Array = new Uint8Array(1 << 16);
 
 /** Syncs the last segment and the directory, so that what is read next is not only in memory. */
 export function syncBeforeReading(io: FileIo, dir: string): void {
@@ -48,10 +49,12 @@ export function repairLog(io: FileIo, dir: string, scan: LogScan): number {
 function repairTail(io: FileIo, handle: number, tail: LogTail): void {
   const isTorn = tail.dirtyEnd > tail.endOffset;
   const isInDoubt = tail.lastDataOffset >= 0 && !tail.proven;
-  if (isTorn) {
-    const zeros = new Uint8Array(Math.min(ZERO_BYTES, tail.dirtyEnd - tail.endOffset));
-    for (let at = tail.endOffset; at < tail.dirtyEnd; at += zeros.length) {
-      writeFully(io, handle, zeros, Math.min(zeros.length, tail.dirtyEnd - at), at);
+  if (tail.segment.isRecycled) {
+    const {blockBytes} = tail.segment;
+    for (const at of tail.tornHeaders) writeFully(io, handle, ZEROS, blockBytes, at);
+  } else {
+    for (let at = tail.endOffset; at < tail.dirtyEnd; at += ZEROS.length) {
+      writeFully(io, handle, ZEROS, Math.min(ZEROS.length, tail.dirtyEnd - at), at);
     }
   }
   if (isInDoubt) {

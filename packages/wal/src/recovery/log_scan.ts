@@ -38,6 +38,8 @@ export interface LogTail {
   /** Where the next frame goes, and where the bytes that must be cut end. */
   readonly endOffset: number;
   readonly dirtyEnd: number;
+  /** In a recycled segment, where only headers can be told from old bytes: the blocks that must be cut. */
+  readonly tornHeaders: readonly number[];
   readonly lastDataOffset: number;
   readonly lastDataBytes: number;
   /** No frame of this segment is in doubt. */
@@ -116,6 +118,7 @@ function scanSegments(options: ScanOptions, list: SegmentList): LogScan {
     segment: last,
     endOffset: walk.position,
     dirtyEnd: walk.dirtyEnd,
+    tornHeaders: [...walk.tornHeaders],
     lastDataOffset: walk.lastDataOffset,
     lastDataBytes: walk.lastDataBytes,
     proven: walk.proven,

@@ -56,6 +56,7 @@ export class CommitPump {
   /** Resolves when no frame is in flight and none is waited for. */
   async drained(): Promise<void> {
     await this.#running;
+    await this.#landed();
   }
 
   stop(): void {
@@ -85,9 +86,24 @@ export class CommitPump {
   /** A frame that was frozen by hand goes first; while it is written, somebody may freeze the next one by hand too. */
   async #writeAll(): Promise<void> {
     const {stage} = this.#writer;
+    await this.#landed();
     if (stage.frozen.records > 0) await this.#writeFrozen();
+    await this.#landed();
     stage.freeze();
     if (stage.frozen.records > 0) await this.#writeFrozen();
+  }
+
+  /** A frame that somebody writes by hand is on disk, or the log has failed. */
+  async #landed(): Promise<void> {
+    const {watchers} = this.#writer;
+    while (this.#writer.inFlight) {
+      await new Promise<void>(resolve => {
+        const stop = watchers.add(() => {
+          stop();
+          resolve();
+        });
+      });
+    }
   }
 
   async #writeFrozen(): Promise<void> {
@@ -101,7 +117,7 @@ export class CommitPump {
   }
 
   #armIdleTimer(): void {
-    if (this.#idleMarkerMs === 0 || this.#writer.failure !== null) return;
+    if (this.#idleMarkerMs === 0 || this.#writer.failure !== null || this.#writer.isClosed) return;
     if (this.#idleTimer === null) {
       this.#idleTimer = setTimeout(() => this.#onIdle(), this.#idleMarkerMs);
       this.#idleTimer.unref();

@@ -95,7 +95,6 @@ export class LogWriter implements FrameRoom {
     if (this.isClosed) throw new WalError('closed', 'the log is closed');
   }
 
-  /** Usable, and no frame is being written. */
   assertIdle(): void {
     this.assertUsable();
     if (this.inFlight) throw new WalError('busy', 'a frame is being written');

@@ -55,7 +55,10 @@ export class RawLog {
     return this.writer.stage.appendScoped(type, flags, stampLo, stampHi, scope, bytes, offset, length);
   }
 
-  /** Whether the open frame takes `records` more with this many payload bytes together; then their appends are `OK`. */
+  /**
+   * Whether the open frame takes `records` more with this many payload bytes together; then their appends are `OK`.
+   * Count 20 bytes more for each record with a scope.
+   */
   room(records: number, payloadBytes: number): Status {
     return this.writer.stage.room(records, payloadBytes);
   }

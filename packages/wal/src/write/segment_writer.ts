@@ -45,6 +45,8 @@ export class SegmentWriter {
   readonly segments: SegmentInfo[];
   readonly pins: PinSet = new PinSet();
   #active: WritableSegment | null;
+  /** Begun and not active yet. */
+  #staged: WritableSegment | null = null;
   rolls = 0;
 
   constructor(
@@ -110,9 +112,10 @@ export class SegmentWriter {
       isRecycled: spare.isRecycled,
       marker,
     };
+    this.#staged = {info, handle: spare.handle, stagedPath: spare.path, offset: SEGMENT_HEADER_BYTES};
     encodeSegmentHeader(this.#header, info);
     writeFully(io, spare.handle, this.#header, SEGMENT_HEADER_BYTES, 0);
-    return {info, handle: spare.handle, stagedPath: spare.path, offset: SEGMENT_HEADER_BYTES};
+    return this.#staged;
   }
 
   /**
@@ -139,6 +142,7 @@ export class SegmentWriter {
     if (this.segments.at(-1)?.name === staged.info.name) this.segments.pop();
     this.segments.push(staged.info);
     this.#active = {...staged, stagedPath: null};
+    this.#staged = null;
     this.rolls++;
   }
 
@@ -168,7 +172,9 @@ export class SegmentWriter {
   }
 
   release(): void {
-    if (this.#active !== null) this.#options.io.close(this.#active.handle);
+    this.pins.end();
+    for (const segment of [this.#active, this.#staged]) if (segment !== null) this.#options.io.close(segment.handle);
     this.#active = null;
+    this.#staged = null;
   }
 }
