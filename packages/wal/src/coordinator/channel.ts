@@ -2,7 +2,8 @@
  * One named queue of writes in front of the coordinator, bounded by entries and bytes, and who waits for room in it.
  *
  * Invariants: entries leave in the order in which they came; a write that waits for room is let in before any that comes
- * later. A flush is an entry too, so that it covers what its caller wrote before; it takes no room.
+ * later, and whoever waits first is let in as soon as there is room. A flush is an entry too, so that it covers what its
+ * caller wrote before; it takes no room.
  * Not here: whose turn it is among the channels (`fair_merge.ts`).
  */
 
@@ -83,7 +84,7 @@ export class Channel<Write, ApplyResult> {
     if (this.#closed !== null) throw handingBack(this.#closed, write);
     const bytes = this.#sizeOf(write);
     if (this.#hasRoomFor(bytes)) return this.#accept(write, bytes);
-    return this.#waiting.add(new WaitingWrite(write, bytes, this.#options.clock()), options);
+    return this.#waiting.add(new WaitingWrite(write, bytes, this.#options.clock()), options, () => this.#admit());
   }
 
   flush(storage: boolean): Promise<void> {
@@ -141,11 +142,12 @@ export class Channel<Write, ApplyResult> {
     return ticket;
   }
 
-  /** Nobody overtakes those who wait. */
+  /** Nobody overtakes those who wait; what the first of them lacks, the offered write lacks too. */
   #hasRoomFor(bytes: number): boolean {
-    const lack = this.#lackFor(this.#waiting.first?.bytes ?? bytes);
+    const {first} = this.#waiting;
+    const lack = this.#lackFor(bytes) ?? (first === null ? null : this.#lackFor(first.bytes));
     if (lack !== null) this.#counts.backpressure[lack]++;
-    return lack === null;
+    return lack === null && first === null;
   }
 
   #lackFor(bytes: number): 'entries' | 'bytes' | null {

@@ -1,8 +1,8 @@
 /**
  * The options of a coordinator, their defaults and their bounds.
  *
- * A bad option is the caller's mistake and a `RangeError`. Together they bound the memory: the queues of all channels, and
- * `flushBytes` (plus one write) for the open delta and each of the `flushQueueMax` frozen ones.
+ * A bad option is the caller's mistake and a `RangeError`. Together they bound the memory, where `sizeOf` is given: the
+ * queues of all channels, and `flushBytes` (plus one write) for the open delta and each of the `flushQueueMax` frozen ones.
  */
 
 import type {DeltaFactory, Flusher} from './delta.ts';
@@ -23,11 +23,17 @@ export interface CoordinatorOptions<Context, Write, Frozen, FrozenView, ApplyRes
   readonly snapshot: Snapshot;
   /** Names of the channels. Default: one, `main`. */
   readonly channels?: readonly string[];
-  /** Bytes of a write, for `channelBytesMax`. Default: 0 for each. What it throws, the write throws. */
+  /**
+   * Bytes of a write, for `channelBytesMax`. Default: 0 for each, so that `channelBytesMax` does nothing. What it throws,
+   * the write throws.
+   */
   readonly sizeOf?: (write: Write) => number;
   /** Writes that a channel may hold. Default 10,000. */
   readonly channelEntriesMax?: number;
-  /** Bytes that a channel may hold; a larger write is taken by an empty channel. Default 64 MiB. */
+  /**
+   * Bytes that a channel may hold, as `sizeOf` counts them: without `sizeOf` every write counts 0 and this bounds nothing.
+   * A larger write is taken by an empty channel. Default 64 MiB.
+   */
   readonly channelBytesMax?: number;
   /** A delta of this size is flushed. Default 64 MiB. */
   readonly flushBytes?: number;

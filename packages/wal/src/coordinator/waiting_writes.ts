@@ -74,11 +74,17 @@ export class WaitingWrites<Write, ApplyResult> {
     return this.#queue.first;
   }
 
-  add(waiting: WaitingWrite<Write, ApplyResult>, options: WriteOptions): Promise<Ticket<ApplyResult>> {
+  /** `onGaveUp` is called when this one waits no longer and was not let in: there may be room for those behind it. */
+  add(
+    waiting: WaitingWrite<Write, ApplyResult>,
+    options: WriteOptions,
+    onGaveUp: () => void,
+  ): Promise<Ticket<ApplyResult>> {
     this.#queue.push(waiting);
     waiting.limit(options, error => {
       this.#queue.remove(waiting);
       waiting.refused(error);
+      onGaveUp();
     });
     return waiting.done.promise;
   }

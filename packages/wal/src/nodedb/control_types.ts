@@ -135,7 +135,7 @@ export const controlTypes: ControlTypes = {
     required: true,
     maxBytes: 1 + COLLECTION_FIELD_BYTES + 16,
     encode: (value, writer) => {
-      writer.u8(ENGINES.indexOf(value.engine) + 1);
+      writer.u8(engineCode(value.engine));
       writer.string(value.collection, COLLECTION_BYTES_MAX);
       writer.i64(value.cutoffMs);
       writer.u64(value.purgedCount);
@@ -160,6 +160,13 @@ export const controlTypes: ControlTypes = {
     decode: reader => ({epoch: reader.u64(), position: reader.u32(), vshard: reader.u32()}),
   }),
 };
+
+/** A name from outside the types would be stored as 0, and no reader takes that. */
+function engineCode(engine: PurgeEngine): number {
+  const index = ENGINES.indexOf(engine);
+  if (index < 0) throw new RangeError(`${engine} is no engine`);
+  return index + 1;
+}
 
 function readEngine(reader: PayloadReader): PurgeEngine {
   const code = reader.u8();

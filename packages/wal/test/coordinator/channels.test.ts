@@ -115,6 +115,31 @@ test('abort with the write handed back, before and while it waits', async () => 
   expect(await (await last).epoch()).toBe(3);
 });
 
+test('whoever gives up makes way for those behind, and nobody overtakes them', async () => {
+  vi.useFakeTimers();
+  const {coordinator, main} = bench({channelBytesMax: 100, sizeOf: ({bytes = 0}) => bytes});
+  await main.pause();
+  put(main, 'a', {bytes: 60});
+  const abort = new AbortController();
+  const aborted = main.write({id: 'b', bytes: 50}, {signal: abort.signal});
+  const behind = main.write({id: 'c', bytes: 10});
+  expect(main.tryWrite({id: 'small', bytes: 1}).accepted).toBe(false);
+  abort.abort();
+  expect(coordinator.metrics.channels['main']).toMatchObject({waiting: 0, queueDepth: 2, queueBytes: 70});
+  const refused = {accepted: false, reason: 'backpressure'};
+  expect(main.tryWrite({id: 'large', bytes: 1000})).toMatchObject(refused);
+  expect((await errorOf(aborted)).code).toBe('aborted');
+  const late = main.write({id: 'd', bytes: 31}, {timeoutMs: 50});
+  const last = [main.write({id: 'e', bytes: 20}), main.write({id: 'f', bytes: 11}), main.write({id: 'g', bytes: 1})];
+  expect(main.tryWrite({id: 'large', bytes: 1000})).toMatchObject(refused);
+  await vi.advanceTimersByTimeAsync(50);
+  expect((await errorOf(late)).code).toBe('timeout');
+  expect(coordinator.metrics.channels['main']).toMatchObject({waiting: 2, queueDepth: 3, queueBytes: 90});
+  main.resume();
+  const epochs = await Promise.all([behind, ...last].map(async ticket => (await ticket).epoch()));
+  expect(epochs).toEqual([2, 3, 4, 5]);
+});
+
 test('a thousand writers give up and leave nothing behind', async () => {
   const {coordinator, main} = bench({channelEntriesMax: 1});
   await main.pause();

@@ -3,12 +3,13 @@
  * calls, deltas are whole or absent, and a coordinator goes on where the log ends.
  */
 
-import {expect, test} from 'vitest';
+import {expect, test, vi} from 'vitest';
 import {
   DELTA_RECORD_TYPE,
   isCoordinatorError,
   isWalError,
   readDeltas,
+  STATUS,
   type Ticket,
   type Wal,
   WalFlusher,
@@ -137,6 +138,81 @@ test('a delta that no frame or record can take fails, and leaves nothing that is
   put(main, 'after');
   await coordinator.stop();
   expect(read(wal).ids).toEqual(['before', 'before', 'after']);
+});
+
+/** A flusher of one record of 1000 bytes for each delta. */
+function thousands(wal: Wal): WalFlusher<null, null> {
+  return new WalFlusher({wal, encode: () => [{type: 1, payload: new Uint8Array(1000)}], snapshot: () => null});
+}
+
+test('others who keep refilling the frame make a delta wait, and not fail', async () => {
+  const wal = openSmall(new SimDisk());
+  const fill = (): void => {
+    for (let i = 0; i < 2; i++) wal.appendRecord({type: 9, payload: new Uint8Array(1900)});
+  };
+  fill();
+  let refills = 0;
+  const busy = (async () => {
+    for (; refills < 5; refills++) {
+      await wal.commit();
+      fill();
+    }
+  })();
+  await thousands(wal).flushDelta(null, {start: 1, end: 2});
+  expect([refills, wal.openRecords]).toEqual([5, 2]);
+  await busy;
+  await wal.close();
+});
+
+test('bytes that are not yet durable make a delta wait, also those of a frame frozen by hand', async () => {
+  const wal = openSmall(new SimDisk(), {maxPendingBytes: 4096});
+  for (let i = 0; i < 2; i++) wal.appendRecord({type: 9, payload: new Uint8Array(1900)});
+  wal.freeze();
+  await thousands(wal).flushDelta(null, {start: 1, end: 2});
+  expect([wal.durableLsn, wal.openRecords]).toEqual([2n, 2]);
+  await wal.close();
+});
+
+test('a refusal that no commit ends is not waited for', async () => {
+  for (const status of [STATUS.FRAME_FULL, STATUS.PENDING_FULL]) {
+    const wal = openSmall(new SimDisk());
+    const room = vi.spyOn(wal, 'room').mockReturnValue(status);
+    const code = status === STATUS.FRAME_FULL ? 'frame_full' : 'pending_full';
+    await expect(thousands(wal).flushDelta(null, {start: 1, end: 2})).rejects.toMatchObject({code});
+    room.mockRestore();
+    await wal.close();
+  }
+});
+
+test('reading goes on behind each delta, and passes over one that it begins inside of', async () => {
+  const {wal, coordinator, main} = open(new SimDisk());
+  for (const id of ['a', 'b', 'c']) put(main, id);
+  await main.flush({storage: true});
+  put(main, 'd', {refuse: 'no'});
+  await main.flush();
+  put(main, 'e');
+  await coordinator.stop();
+  const deltas = [...readDeltas(wal.read())];
+  expect(deltas.map(({nextLsn}) => nextLsn)).toEqual([5n, 6n, 8n]);
+  const rest = (from: bigint): unknown => [...readDeltas(wal.read(from))];
+  expect(rest(1n)).toEqual(deltas);
+  for (const from of [2n, 3n, 4n, 5n]) expect([from, rest(from)]).toEqual([from, deltas.slice(1)]);
+  expect(rest(6n)).toEqual(deltas.slice(2));
+  for (const from of [7n, 8n]) expect([from, rest(from)]).toEqual([from, []]);
+});
+
+test('records that are missing behind the place where reading began are corruption', () => {
+  const closing = new Uint8Array(12).fill(2, 8, 9);
+  for (const first of [DELTA_RECORD_TYPE, 1]) {
+    const wal = openSmall(new SimDisk());
+    for (const type of [1, 1]) wal.appendRecord({type, payload: new Uint8Array(1)});
+    wal.appendRecord({type: first, payload: closing});
+    if (first !== DELTA_RECORD_TYPE) wal.commitSync();
+    wal.appendRecord({type: DELTA_RECORD_TYPE, payload: closing});
+    wal.commitSync();
+    expect(logErrorOf(() => [...readDeltas(wal.read(2n))])).toMatchObject({code: 'corruption', lsn: 4n});
+    wal.abandon();
+  }
 });
 
 test('the type of the closing record is not for records', async () => {

@@ -46,6 +46,25 @@ test('the entry is durable when the purge runs', async () => {
   expect(open(copy).unfinished()).toEqual([{lsn: 1n, stamp: 0n, scope: SCOPE, type: 'PurgeBegun', value: PURGE}]);
 });
 
+test('a purge of an engine that there is not is refused before its entry, and the log stays readable', async () => {
+  const disk = new SimDisk();
+  const audit = open(disk);
+  let runs = 0;
+  const unknown = {...PURGE, engine: 'graph'} as unknown as typeof PURGE;
+  const refused = audit.purge(OWNER, unknown, () => BigInt(++runs));
+  await expect(refused).rejects.toThrow(RangeError);
+  expect(runs).toBe(0);
+  expect(await audit.purge(OWNER, PURGE, () => 1n)).toBe(1n);
+  await audit.close();
+  const again = open(disk);
+  expect([...again.entries()].map(({lsn, type}) => [lsn, type])).toEqual([
+    [1n, 'PurgeBegun'],
+    [2n, 'TemporalPurge'],
+  ]);
+  expect(again.unfinished()).toEqual([]);
+  await again.close();
+});
+
 test('a purge that fails is reported as unfinished until one like it is done', async () => {
   const audit = open(new SimDisk());
   const cause = new Error('the purge itself');

@@ -4,7 +4,7 @@
 
 import {expect, test} from 'vitest';
 import {type LogRecord, readWal} from '../../src/index.ts';
-import {createNodedbRegistry, nodedbTypes, WalManager} from '../../src/nodedb/index.ts';
+import {createNodedbRegistry, nodedbTypes, type TransactionMember, WalManager} from '../../src/nodedb/index.ts';
 import {SimDisk} from '../../src/testing/index.ts';
 import {DIR, SMALL} from '../support.ts';
 import {openManager, recordErrorOf, SCOPE, text} from './support.ts';
@@ -69,5 +69,22 @@ test('a refused append takes no lsn: too large for its type, out of its width, o
   expect(fill).toThrow('commit first');
   expect(await manager.whenRoom(fill)).toBe(3n);
   expect(manager.wal.durableLsn).toBe(2n);
+  await manager.close();
+});
+
+test('a name from outside its closed set is refused before anything is appended, and the log stays readable', async () => {
+  const manager = openManager(new SimDisk());
+  const owner = {tenant: 5n, database: 6n};
+  const purge = {engine: 'edge', collection: 'c', cutoffMs: 1n, purgedCount: 2n} as const;
+  for (const engine of ['graph', '', 'toString']) {
+    const unknown = {...purge, engine} as unknown as typeof purge;
+    expect(() => manager.appendTemporalPurge(owner, unknown)).toThrow(RangeError);
+  }
+  const members = [{type: 'Upsert', payload: text('p')}] as unknown as readonly TransactionMember[];
+  expect(() => manager.appendTransaction(SCOPE, members)).toThrow(RangeError);
+  expect([manager.wal.nextLsn, manager.wal.openRecords]).toEqual([1n, 0]);
+  manager.appendTemporalPurge(owner, purge);
+  await manager.commit();
+  expect([...createNodedbRegistry().read(manager.wal.read())]).toMatchObject([{lsn: 1n, value: purge}]);
   await manager.close();
 });
