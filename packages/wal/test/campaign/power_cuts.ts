@@ -14,7 +14,7 @@ import {SimRandom} from '../../src/testing/sim_random.ts';
 import {DIR, openSmall} from '../support.ts';
 import {History, Violation} from './history.ts';
 import {type Life, type LifeCounts, newLife, settle, step} from './life.ts';
-import {holdSameBytes} from './log_bytes.ts';
+import {holdSameBytes, holdSameLog} from './log_bytes.ts';
 
 const LIVES = 3;
 /** Enough calls to begin and to get through several segments. */
@@ -150,7 +150,7 @@ function checkRepeatedRecovery(disk: SimDisk, random: SimRandom, counts: PowerCu
   }
   cut.restart();
   openSmall(cut).abandon();
-  if (!holdSameBytes(once, cut, DIR))
+  if (!holdSameLog(once, cut, DIR))
     throw new Violation(`recovery cut short and repeated gives other bytes (${ending})`);
   counts.interrupted++;
 }
