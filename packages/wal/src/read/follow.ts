@@ -6,6 +6,7 @@
  * and told so. Not here: who wakes it (`log_writer.ts`).
  */
 
+import {endOfTurn} from '../end_of_turn.ts';
 import {type LogCursor, READ} from './log_cursor.ts';
 import type {LogChain} from './log_walker.ts';
 import type {ReadOptions} from './record_filter.ts';
@@ -33,9 +34,6 @@ export interface FollowSource {
 /** Frames after which commits, timers and sockets get their turn while a follower catches up. */
 const FRAMES_A_TURN = 8;
 
-/** Taken when the module loads, as in `commit_pump.ts`. */
-const atEndOfTurn: (callback: () => void) => void = setImmediate;
-
 export async function* follow(source: FollowSource, signal: AbortSignal | undefined): AsyncGenerator<LogRecord, void> {
   signal?.throwIfAborted();
   const cursor = source.openCursor();
@@ -47,9 +45,7 @@ export async function* follow(source: FollowSource, signal: AbortSignal | undefi
     for (;;) {
       for (let event = cursor.next(); event !== READ.END; event = cursor.next()) {
         if (event === READ.RECORD) yield cursor.toRecord();
-        if (event === READ.FRAME_END && ++frames % FRAMES_A_TURN === 0) {
-          await new Promise<void>(resolve => atEndOfTurn(resolve));
-        }
+        if (event === READ.FRAME_END && ++frames % FRAMES_A_TURN === 0) await endOfTurn();
         signal?.throwIfAborted();
         source.assertAlive();
         if (source.isClosed()) return;

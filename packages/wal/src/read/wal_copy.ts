@@ -5,6 +5,7 @@
  * every opening, never taken for a shorter log. The source may go on: its pinned segments only grow behind the copied end.
  */
 
+import {endOfTurn} from '../end_of_turn.ts';
 import {guardIo, WalError} from '../errors.ts';
 import {type FileIo, joinPath, parentPath, readFully, writeFullyAsync} from '../file_io.ts';
 import {writeCleanFile} from '../format/clean_file.ts';
@@ -163,7 +164,7 @@ async function verifyInTurns(options: ReadWalOptions, progress: Progress): Promi
     const step = steps.next();
     if (step.done === true) return step.value;
     if (count % FRAMES_A_TURN !== 0) continue;
-    await new Promise(resolve => setImmediate(resolve));
+    await endOfTurn();
     progress.check();
   }
 }

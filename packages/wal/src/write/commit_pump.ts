@@ -7,6 +7,7 @@
  * When nothing has been committed for a while, the last frame is proven by an idle marker.
  */
 
+import {endOfTurn} from '../end_of_turn.ts';
 import {FRAME_KIND} from '../format/format.ts';
 import type {LogWriter} from './log_writer.ts';
 import type {SyncMeter} from './sync_meter.ts';
@@ -18,9 +19,6 @@ interface Waiters {
 }
 
 const DONE: Promise<void> = Promise.resolve();
-
-/** Taken when the module loads: a test that replaces the timers of its process must not stop the log. */
-const atEndOfTurn: (callback: () => void) => void = setImmediate;
 
 export class CommitPump {
   readonly #writer: LogWriter;
@@ -66,7 +64,7 @@ export class CommitPump {
 
   async #run(): Promise<void> {
     while (this.#next !== null) {
-      await new Promise<void>(resolve => atEndOfTurn(resolve));
+      await endOfTurn();
       const waiters = this.#next;
       this.#current = waiters;
       this.#next = null;
