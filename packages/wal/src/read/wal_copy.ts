@@ -6,7 +6,7 @@
  */
 
 import {endOfTurn} from '../end_of_turn.ts';
-import {guardIo, WalError} from '../errors.ts';
+import {guardIo, ioError, WalError} from '../errors.ts';
 import {type FileIo, joinPath, parentPath, readFully, writeFullyAsync} from '../file_io.ts';
 import {writeCleanFile} from '../format/clean_file.ts';
 import {FILE} from '../format/format.ts';
@@ -148,9 +148,7 @@ class SegmentCopy {
       try {
         await writeFullyAsync(toIo, into, chunk, wanted, at);
       } catch (error) {
-        guardIo(`writing the copy of ${name}`, () => {
-          throw error;
-        });
+        throw ioError(`writing the copy of ${name}`, error);
       }
       at += wanted;
       this.#progress.add(wanted);
