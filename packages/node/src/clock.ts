@@ -11,10 +11,28 @@ export function monotonicMs(): number {
   return performance.now();
 }
 
-/** Resolves after so many milliseconds. */
-export async function sleep(ms: number): Promise<void> {
-  await delay(ms);
+/**
+ * When the engine's own actions run. The event loop's, unless a simulator decides the order: then nothing in the engine
+ * happens but by its choice and by the calls that its files answer.
+ */
+export interface Scheduler {
+  /** Runs the action when the turn of the event loop ends, after every socket that was readable in it. */
+  endOfTurn(action: () => void): void;
+  /** Runs the action after so many milliseconds; the wait alone keeps no process alive. Returns what calls it off. */
+  later(ms: number, action: () => void): () => void;
+  /** Resolves after so many milliseconds. */
+  sleep(ms: number): Promise<void>;
 }
+
+/** The event loop of this process. */
+export const EVENT_LOOP: Scheduler = {
+  endOfTurn: action => void setImmediate(action),
+  later: (ms, action) => {
+    const timer = setTimeout(action, ms).unref();
+    return () => clearTimeout(timer);
+  },
+  sleep: ms => delay(ms),
+};
 
 /** Slots are u64: a clock that began near the last one stands still there. */
 const SLOT_MAX = 0xffff_ffff_ffff_ffffn;

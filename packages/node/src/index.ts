@@ -4,7 +4,7 @@
 
 export {BUNDLE_HEADER_BYTES, memoryBytesOf, operationWindowOf} from '@allocdb/core';
 export * from './api.ts';
-export {MonotonicSlotClock} from './clock.ts';
+export {MonotonicSlotClock, type Scheduler} from './clock.ts';
 export {
   configIssues,
   configOfJson,

@@ -5,6 +5,8 @@
  * One timer, looked at when it fires: arming it for every frame would cost more than the frame.
  */
 
+import type {Scheduler} from '../clock.ts';
+
 /** What the marker asks of the engine. */
 export interface IdleHost {
   /** Frames so far. */
@@ -18,29 +20,31 @@ export interface IdleHost {
 export class IdleMarker {
   private readonly afterMs: number;
   private readonly host: IdleHost;
-  private timer: NodeJS.Timeout | null = null;
+  private readonly scheduler: Scheduler;
+  private callOff: (() => void) | null = null;
   private ended: boolean = false;
 
   /** `afterMs` 0 is never. */
-  constructor(afterMs: number, host: IdleHost) {
+  constructor(afterMs: number, host: IdleHost, scheduler: Scheduler) {
     this.afterMs = afterMs;
     this.host = host;
+    this.scheduler = scheduler;
   }
 
   /** To be called after each frame. */
   noteFrame(): void {
-    if (this.timer !== null || this.afterMs === 0 || this.ended) return;
+    if (this.callOff !== null || this.afterMs === 0 || this.ended) return;
     const frames = this.host.frames();
-    this.timer = setTimeout(() => {
-      this.timer = null;
+    this.callOff = this.scheduler.later(this.afterMs, () => {
+      this.callOff = null;
       if (this.host.isBusy() || this.host.frames() !== frames) this.noteFrame();
       else this.host.prove();
-    }, this.afterMs).unref();
+    });
   }
 
   end(): void {
     this.ended = true;
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
+    this.callOff?.();
+    this.callOff = null;
   }
 }

@@ -18,13 +18,13 @@ import {
 } from '@allocdb/api';
 import {type AllocDb, bigintOfU64} from '@allocdb/core';
 import {type CommitMode, type FileIo, nodeFileIo} from '@allocdb/wal';
-import {monotonicMs, sleep} from '../clock.ts';
+import {EVENT_LOOP, type Scheduler} from '../clock.ts';
 import type {DatabaseConfig} from '../config.ts';
 import {Checkpointer, type CheckpointInfo, type CheckpointOptions} from '../storage/checkpointer.ts';
 import {type DataDirectory, openDirectory} from '../storage/data_directory.ts';
 import {AnswerBuffer, LENGTH_BYTES} from './answer_buffer.ts';
 import {DurableWaiters} from './durable_waiters.ts';
-import {IdleMarker} from './idle_marker.ts';
+import {type IdleHost, IdleMarker} from './idle_marker.ts';
 import {type EngineMetrics, readMetrics} from './metrics.ts';
 import {type SlotPolicy, SlotSource, TRUST_REQUEST_SLOTS} from './slot_source.ts';
 import {Stepper} from './stepper.ts';
@@ -48,6 +48,8 @@ export interface EngineOptions {
   readonly idleMarkerMs?: number;
   /** Files, clock of durations and randomness; the real ones unless a test simulates them. */
   readonly io?: FileIo;
+  /** When the engine's own actions run; the event loop's unless a test simulates it. */
+  readonly scheduler?: Scheduler;
 }
 
 const DEFAULT_CHECKPOINT: CheckpointOptions = {
@@ -68,6 +70,7 @@ export class SingleNodeEngine {
   private readonly stepper: Stepper;
   private readonly slots: SlotSource;
   private readonly io: FileIo;
+  private readonly scheduler: Scheduler;
   private readonly syncAnswers: AnswerBuffer = new AnswerBuffer();
   private readonly waiters: DurableWaiters = new DurableWaiters();
   private turnScheduled: boolean = false;
@@ -107,18 +110,21 @@ export class SingleNodeEngine {
 
   private constructor(io: FileIo, directory: DataDirectory, options: EngineOptions) {
     const {db, wal, config, recovery} = directory;
+    const scheduler = options.scheduler ?? EVENT_LOOP;
     this.io = io;
+    this.scheduler = scheduler;
     this.directory = directory;
     this.slots = new SlotSource(db, options.slots?.(db) ?? TRUST_REQUEST_SLOTS);
     this.stepper = new Stepper(db, wal, config.engine, this.slots, recovery, {
       makeRoom: () => this.makeRoom(),
       logFailed: error => this.halt(error),
     });
-    this.idleMarker = new IdleMarker(options.idleMarkerMs ?? 5, {
+    const idleHost: IdleHost = {
       frames: () => this.stepper.counters.frames,
       isBusy: () => this.stepper.isBusy,
       prove: () => this.unlessHalted(() => this.directory.wal.markIdle()),
-    });
+    };
+    this.idleMarker = new IdleMarker(options.idleMarkerMs ?? 5, idleHost, scheduler);
     this.checkpoints = new Checkpointer(
       io,
       directory.snapshotDir,
@@ -129,8 +135,8 @@ export class SingleNodeEngine {
       {
         whenDurable: (lsn, action) => this.whenDurable(lsn, action),
         published: lsn => this.stepper.reads.setActiveSnapshot(lsn),
-        now: monotonicMs,
-        sleep,
+        now: () => io.now(),
+        sleep: ms => scheduler.sleep(ms),
       },
     );
   }
@@ -284,7 +290,7 @@ export class SingleNodeEngine {
     this.turnScheduled = true;
     this.slots.refresh();
     if (this.frameOpenedMs === 0) this.frameOpenedMs = this.io.now();
-    setImmediate(() => this.endTurn());
+    this.scheduler.endOfTurn(() => this.endTurn());
   }
 
   private endTurn(): void {
