@@ -47,7 +47,10 @@ export interface ClientRequest {
   command: Command;
 }
 
-/** Lanes of the registers: operation id, the resource's or reservation's id, the holder, and ttl, epoch or deadline. */
+/**
+ * Lanes of the registers: operation id, the resource's or reservation's id, the holder, and ttl, epoch or deadline; side
+ * by side and filled up to a multiple of four, so that a hash takes the fields of a command in one go.
+ */
 export const REG = {OPERATION: 0, SUBJECT: 4, HOLDER: 8, AMOUNT: 12} as const;
 
 /** Why a payload is not a command, numbered as on the wire; NONE when it is one. */
@@ -61,7 +64,7 @@ export type DecodeStatus = (typeof DECODE)[keyof typeof DECODE];
  */
 export class CommandRegisters {
   /** Lanes as {@link REG} says; those that the command's tag does not use hold leftovers. */
-  readonly words: Int32Array = new Int32Array(14);
+  readonly words: Int32Array = new Int32Array(16);
   tag: number = 0;
   /** Members of the bundle; 1 for reserve. */
   memberCount: number = 0;

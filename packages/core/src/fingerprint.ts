@@ -8,26 +8,28 @@
 import {COMMAND, type CommandRegisters, REG} from './command.ts';
 import type {Hash128} from './hash.ts';
 
+const {CREATE_RESOURCE, REVOKE, RECLAIM, CONFIRM, RELEASE, RESERVE_BUNDLE} = COMMAND;
+const {SUBJECT, HOLDER, AMOUNT} = REG;
+
 /** Leaves the fingerprint of the decoded command in `hash.lanes`. */
 export function fingerprint(command: CommandRegisters, hash: Hash128): void {
   const w = command.words;
   hash.begin(command.tag);
   switch (command.tag) {
-    case COMMAND.CREATE_RESOURCE:
-    case COMMAND.REVOKE:
-    case COMMAND.RECLAIM:
-      hash.block(w[REG.SUBJECT], w[REG.SUBJECT + 1], w[REG.SUBJECT + 2], w[REG.SUBJECT + 3]);
+    case CREATE_RESOURCE:
+    case REVOKE:
+    case RECLAIM:
+      hash.absorb(w, SUBJECT, 1);
       break;
-    case COMMAND.CONFIRM:
-    case COMMAND.RELEASE:
-      hash.block(w[REG.SUBJECT], w[REG.SUBJECT + 1], w[REG.SUBJECT + 2], w[REG.SUBJECT + 3]);
-      hash.block(w[REG.HOLDER], w[REG.HOLDER + 1], w[REG.HOLDER + 2], w[REG.HOLDER + 3]);
+    case CONFIRM:
+    case RELEASE:
+      hash.absorb(w, SUBJECT, 2);
       break;
-    case COMMAND.RESERVE_BUNDLE: {
+    case RESERVE_BUNDLE: {
       const view = command.view;
-      hash.block(w[REG.HOLDER], w[REG.HOLDER + 1], w[REG.HOLDER + 2], w[REG.HOLDER + 3]);
+      hash.absorb(w, HOLDER, 1);
       // Ttl and count, then the members: kept at block boundaries by one word of padding after the count.
-      hash.block(w[REG.AMOUNT], w[REG.AMOUNT + 1], command.memberCount, 0);
+      hash.block(w[AMOUNT], w[AMOUNT + 1], command.memberCount, 0);
       let at = command.membersOffset;
       for (let i = 0; i < command.memberCount; i++, at += 16) {
         hash.block(
@@ -40,9 +42,8 @@ export function fingerprint(command: CommandRegisters, hash: Hash128): void {
       break;
     }
     default:
-      hash.block(w[REG.SUBJECT], w[REG.SUBJECT + 1], w[REG.SUBJECT + 2], w[REG.SUBJECT + 3]);
-      hash.block(w[REG.HOLDER], w[REG.HOLDER + 1], w[REG.HOLDER + 2], w[REG.HOLDER + 3]);
-      hash.block(w[REG.AMOUNT], w[REG.AMOUNT + 1], 0, 0);
+      // Subject, holder, amount, and two words that the decoder has set to zero.
+      hash.absorb(w, SUBJECT, 3);
   }
   hash.end();
 }

@@ -56,6 +56,7 @@ export class KeyHash {
 /** A 128-bit content hash fed in blocks of four words; reused, `lanes` holds the value after `end`. */
 export class Hash128 {
   readonly lanes: Int32Array = new Int32Array(4);
+  private readonly scratch: Int32Array = new Int32Array(12).fill(0);
   private domain: number = 0;
   private blocks: number = 0;
 
@@ -71,34 +72,57 @@ export class Hash128 {
 
   /** Absorbs four words. */
   block(w0: number, w1: number, w2: number, w3: number): void {
+    const scratch = this.scratch;
+    scratch[0] = w0;
+    scratch[1] = w1;
+    scratch[2] = w2;
+    scratch[3] = w3;
+    this.absorb(scratch, 0, 1);
+  }
+
+  /** Absorbs `blocks` times four words that stand side by side from `words[at]` on. */
+  absorb(words: Int32Array, at: number, blocks: number): void {
     const lanes = this.lanes;
-    let a = Math.imul(lanes[0] ^ w0, 0x2c1b3c6d);
-    let b = Math.imul(lanes[1] ^ w1, 0x297a2d39);
-    let c = Math.imul(lanes[2] ^ w2, 0x7feb352d);
-    let d = Math.imul(lanes[3] ^ w3, 0x5851f42d);
-    a = (((a << 15) | (a >>> 17)) + d) | 0;
-    b = (((b << 13) | (b >>> 19)) + a) | 0;
-    c = (((c << 17) | (c >>> 15)) + b) | 0;
-    d = (((d << 11) | (d >>> 21)) + c) | 0;
+    // In locals for all of the blocks: by way of the array each round would wait for the stores of the one before.
+    let a = lanes[0];
+    let b = lanes[1];
+    let c = lanes[2];
+    let d = lanes[3];
+    for (let i = at, end = at + 4 * blocks; i < end; i += 4) {
+      a = Math.imul(a ^ words[i], 0x2c1b3c6d);
+      b = Math.imul(b ^ words[i + 1], 0x297a2d39);
+      c = Math.imul(c ^ words[i + 2], 0x7feb352d);
+      d = Math.imul(d ^ words[i + 3], 0x5851f42d);
+      a = (((a << 15) | (a >>> 17)) + d) | 0;
+      b = (((b << 13) | (b >>> 19)) + a) | 0;
+      c = (((c << 17) | (c >>> 15)) + b) | 0;
+      d = (((d << 11) | (d >>> 21)) + c) | 0;
+    }
     lanes[0] = a;
     lanes[1] = b;
     lanes[2] = c;
     lanes[3] = d;
-    this.blocks++;
+    this.blocks += blocks;
   }
 
   /** Completes the hash; afterwards `lanes` is the value until the next `begin`. */
   end(): void {
+    const {lanes, scratch} = this;
     // Domain and length in a block of their own: mixed into a word of content they could cancel out against it.
-    this.block(this.blocks, this.domain, 0, 0);
-    this.block(0, 0, 0, 0);
-    this.block(0, 0, 0, 0);
-    const lanes = this.lanes;
-    for (let i = 0; i < 4; i++) {
-      let word = lanes[i];
-      word = Math.imul(word ^ (word >>> 16), 0x21f0aaad);
-      word = Math.imul(word ^ (word >>> 15), 0x735a2d97);
-      lanes[i] = word ^ (word >>> 15);
-    }
+    scratch[0] = this.blocks;
+    scratch[1] = this.domain;
+    scratch[2] = 0;
+    scratch[3] = 0;
+    this.absorb(scratch, 0, 3);
+    lanes[0] = avalanche(lanes[0]);
+    lanes[1] = avalanche(lanes[1]);
+    lanes[2] = avalanche(lanes[2]);
+    lanes[3] = avalanche(lanes[3]);
   }
+}
+
+function avalanche(lane: number): number {
+  let word = Math.imul(lane ^ (lane >>> 16), 0x21f0aaad);
+  word = Math.imul(word ^ (word >>> 15), 0x735a2d97);
+  return word ^ (word >>> 15);
 }

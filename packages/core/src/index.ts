@@ -1,6 +1,7 @@
 /**
  * The public surface of the trusted core, by name. Everything here is pure: bytes in, state, bytes out.
  */
+
 export {decodeClientRequest, encodeClientRequest, type PayloadError} from './codec/command_codec.ts';
 export {decodeClientCommand, decodeInternalCommand, writeExpire} from './codec/command_decoder.ts';
 export {
@@ -27,6 +28,7 @@ export {
 export {Hash128} from './hash.ts';
 export {checkInvariants} from './invariants/check.ts';
 export {AllocDb, type Lanes} from './machine/alloc_db.ts';
+export {Lookahead} from './machine/lookahead.ts';
 export {historyOverflows, overflowOf, SlotOverflow} from './machine/slots.ts';
 export {
   LOOKUP,

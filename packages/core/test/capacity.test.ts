@@ -145,28 +145,35 @@ test('a bundle may have as many members as the wire can count', () => {
 });
 
 describe('what is retired', () => {
-  test('is removed for good in steps of two rows a command', () => {
-    const machine = new Machine({...CONFIG, maxReservations: 6, maxExpirationBucketLen: 6});
+  test('is gone at once, and removed for good in steps of 64 rows every 32 commands', () => {
+    const rows = 100;
+    const machine = new Machine({...CONFIG, maxReservations: rows, maxOperations: 400, maxExpirationBucketLen: rows});
     let operationId = 0n;
     const submit = (slot: bigint, command: Command) =>
       machine.submit(slot, {operationId: ++operationId, clientId: 0n, command});
-    for (let id = 0; id < 6; id++) {
-      submit(0n, create(id));
-      submit(0n, {kind: 'reserve', resourceId: BigInt(id), holderId: 1n, ttlSlots: 10n});
+    submit(0n, create(0));
+    for (let i = 0; i < rows; i++) {
+      submit(0n, {kind: 'reserve', resourceId: 0n, holderId: 1n, ttlSlots: 10n});
       submit(0n, {kind: 'release', reservationId: machine.idOfLsn(machine.lastLsn), holderId: 1n});
     }
     const {reservations, retireQueue, operations} = machine.db;
-    expect([retireQueue.unswept, reservations.stored, operations.index.count]).toEqual([0, 6, 18]);
-    const left = [1, 2, 3, 4].map(() => {
+    const dead = (): number[] => [retireQueue.unswept, operations.index.count - operations.used];
+    expect([...dead(), reservations.stored]).toEqual([0, 0, rows]);
+    const seen: number[][] = [];
+    for (let i = 1; i <= 160; i++) {
       submit(20n, create(0));
-      expect([machine.db.reservationsUsed, operations.index.count - operations.used]).toEqual([
-        0,
-        18 - 2 * operations.used,
-      ]);
-      return retireQueue.unswept;
-    });
-    expect(left).toEqual([4, 2, 0, 0]);
+      expect([machine.db.reservationsUsed, operations.used]).toEqual([0, i]);
+      if (String(seen.at(-1)) !== String(dead())) seen.push(dead());
+    }
+    expect(seen).toEqual([
+      [100, 201],
+      [36, 137],
+      [0, 73],
+      [0, 9],
+      [0, 0],
+    ]);
     expect(reservations.stored).toBe(0);
+    machine.expectSound();
   });
 });
 

@@ -1,6 +1,6 @@
 /**
- * A workload that must not allocate: holds, sales, releases, bundles, refusals, repeats and expirations over 10,000
- * resources, from bytes in one buffer. Run by heap_gate.test.ts in a process of its own with --expose-gc; prints the
+ * A workload that must not allocate: holds, sales, releases, bundles, refusals, repeats, conflicts and expirations over
+ * 10,000 resources, from bytes in one buffer. Run by heap_gate.test.ts in a process of its own with --expose-gc; prints the
  * bytes that a command took from the heap in each round, and what was still there after the last one.
  *
  * Rounds are measured without a collection in between: what is allocated counts, even if it would be collected.
@@ -24,9 +24,14 @@ const ROUND_COMMANDS = 250_000;
 const ROUNDS = 5;
 /** Commands for each slot: many, and few, so that what a new slot costs would show. */
 const PACES = [1_000, 4];
+const HOLDER = 77;
+const STRANGER = 78;
 
 class Workload {
   readonly codes: Int32Array = new Int32Array(20);
+  /** Commands that were granted, by tag: that they were done and not refused. */
+  readonly agreed: Int32Array = new Int32Array(32);
+  expirations = 0;
   private readonly db: AllocDb;
   private readonly out = new Outcome();
   private readonly overflow = new SlotOverflow();
@@ -66,6 +71,7 @@ class Workload {
     while (this.commands < end) {
       this.hold();
       if (this.commands % 7 === 0) this.repeat();
+      if (this.commands % 9 === 0) this.conflict();
     }
   }
 
@@ -77,25 +83,29 @@ class Workload {
     const granted = isBundle ? this.reserveBundle(first, first + 1) : this.reserve(first, 30);
     if (!granted) return;
     const reservation = this.lsn;
+    if (first % 13 === 0) this.reserve(first, 30);
     if (first % 5 === 0) return;
-    this.act(COMMAND.CONFIRM, reservation, 0);
+    if (first % 17 === 0) this.act(COMMAND.CONFIRM, reservation, 0, STRANGER);
+    if (first % 4 === 0) this.act(COMMAND.CONFIRM_FENCED, reservation, 1);
+    else this.act(COMMAND.CONFIRM, reservation, 0);
     if (first % 11 === 0) {
       this.act(COMMAND.REVOKE, reservation, 0);
       this.act(COMMAND.RECLAIM, reservation, 0);
-    } else this.act(COMMAND.RELEASE_FENCED, reservation, 1);
+    } else if (first % 7 < 4) this.act(COMMAND.RELEASE, reservation, 0);
+    else this.act(COMMAND.RELEASE_FENCED, reservation, 1);
   }
 
   private reserve(resource: number, ttl: number): boolean {
     this.begin(COMMAND.RESERVE);
     this.putId(33, resource);
-    this.putId(49, 77);
+    this.putId(49, HOLDER);
     this.putU64(65, ttl);
     return this.submit(73);
   }
 
   private reserveBundle(one: number, other: number): boolean {
     this.begin(COMMAND.RESERVE_BUNDLE);
-    this.putId(33, 77);
+    this.putId(33, HOLDER);
     this.putU64(49, 20);
     this.view.setUint16(57, 2, true);
     this.putId(59, one);
@@ -103,7 +113,7 @@ class Workload {
     return this.submit(91);
   }
 
-  private act(tag: number, reservation: number, epoch: number): void {
+  private act(tag: number, reservation: number, epoch: number, holder: number = HOLDER): void {
     this.begin(tag);
     this.putId(33, reservation);
     this.view.setInt32(33 + 8, 3, true);
@@ -111,9 +121,9 @@ class Workload {
       this.submit(49);
       return;
     }
-    this.putId(49, 77);
+    this.putId(49, holder);
     this.putU64(65, epoch);
-    this.submit(tag === COMMAND.CONFIRM ? 65 : 73);
+    this.submit(tag === COMMAND.CONFIRM_FENCED || tag === COMMAND.RELEASE_FENCED ? 73 : 65);
   }
 
   /** The last command again: an answer from the operation table. */
@@ -121,6 +131,14 @@ class Workload {
     const {db} = this;
     db.findRetry(this.slot, 0, this.out);
     this.codes[0] += this.out.fromRetryCache ? 1 : 0;
+  }
+
+  /** The last operation with another command: refused from the operation table. */
+  private conflict(): void {
+    const {db} = this;
+    this.view.setUint8(32, COMMAND.CREATE_RESOURCE);
+    if (db.decodeClient(this.view, 0, 49) !== DECODE.NONE) throw new Error('another command decodes');
+    if (db.findRetry(this.slot, 0, this.out)) this.codes[this.out.code]++;
   }
 
   private begin(tag: number): void {
@@ -149,6 +167,7 @@ class Workload {
     if (overflowOf(db, this.slot, 0, this.overflow)) throw new Error('no slot of the workload overflows');
     db.applyFresh(++this.lsn, 0, this.slot, 0, out);
     this.codes[out.code]++;
+    if (out.code === RESULT.OK) this.agreed[this.view.getUint8(32)]++;
     this.commands++;
     return out.granted;
   }
@@ -167,7 +186,7 @@ class Workload {
       writeExpire(this.expireView, 0, id, 0, words[at + RESERVATION.DEADLINE], words[at + RESERVATION.DEADLINE + 1]);
       db.decodeInternal(this.expireView, 0, EXPIRE_BYTES);
       db.applyInternal(++this.lsn, 0, this.slot, 0, out);
-      this.codes[RESULT.OK] += out.code === RESULT.OK ? 1 : 0;
+      this.expirations += out.code === RESULT.OK ? 1 : 0;
     }
   }
 
@@ -197,8 +216,9 @@ function main(): void {
   }
   collect();
   const kept = (heapUsed() - atStart) / (PACES.length * ROUNDS * ROUND_COMMANDS);
-  const {commands, codes} = workload;
-  process.stdout.write(`${JSON.stringify({commands, perCommand, kept, codes: [...codes]})}\n`);
+  const {commands, codes, agreed, expirations} = workload;
+  const did = {commands, codes: [...codes], agreed: [...agreed], expirations};
+  process.stdout.write(`${JSON.stringify({perCommand, kept, ...did})}\n`);
 }
 
 main();

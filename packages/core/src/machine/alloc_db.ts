@@ -25,8 +25,13 @@ import {addU64, hiOf, loOf, ltU64} from '../words.ts';
 import {runCommand} from './dispatch.ts';
 import {expire} from './expire.ts';
 
-/** Rows that each command removes for good, of each table: above one, so that removal outruns insertion. */
-const SWEEP_ROWS = 2;
+const {OPERATION: REG_OPERATION} = REG;
+const {OPERATION_CONFLICT, OPERATION_TABLE_FULL} = RESULT;
+const {WORDS, FINGERPRINT, RESULT: OPERATION_RESULT, APPLIED_LSN, DEADLINE, RETIRE_AFTER} = OPERATION;
+
+/** After so many commands, up to so many rows of each table are removed for good: more than were added meanwhile. */
+const SWEEP_EVERY = 32;
+const SWEEP_ROWS = 64;
 
 /** Lanes of a u64 of the configuration. */
 export interface Lanes {
@@ -71,7 +76,11 @@ export class AllocDb {
   /** The snapshot that is being read, if any; see snapshot_reader.ts for what commands owe it. */
   snapshot: SnapshotReader | null = null;
   private readonly hash128: Hash128 = new Hash128();
+  /** Tag of the operation that `findRetry` has looked up. */
   private operationTag: number = 0;
+  private readonly sweptRows: Int32Array = new Int32Array(SWEEP_ROWS);
+  /** Commands since rows were removed. */
+  private unswept: number = 0;
 
   /** `hashSeed` is eight random words, the same for the life of the data; the configuration must be valid. */
   constructor(config: CoreConfig, hashSeed: Int32Array) {
@@ -116,29 +125,32 @@ export class AllocDb {
    */
   findRetry(slotLo: number, slotHi: number, out: Outcome): boolean {
     const w = this.command.words;
-    const [w0, w1, w2, w3] = [w[REG.OPERATION], w[REG.OPERATION + 1], w[REG.OPERATION + 2], w[REG.OPERATION + 3]];
+    const w0 = w[REG_OPERATION];
+    const w1 = w[REG_OPERATION + 1];
+    const w2 = w[REG_OPERATION + 2];
+    const w3 = w[REG_OPERATION + 3];
     const tag = this.operations.tagOf(w0, w1, w2, w3);
     this.operationTag = tag;
     const row = this.operations.find(tag, w0, w1, w2, w3, slotLo, slotHi);
     fingerprint(this.command, this.hash128);
     if (row < 0) return false;
     const words = this.operations.words;
-    const at = row * OPERATION.WORDS;
+    const at = row * WORDS;
     const lanes = this.hash128.lanes;
-    const print = at + OPERATION.FINGERPRINT;
+    const print = at + FINGERPRINT;
     const same =
       words[print] === lanes[0] &&
       words[print + 1] === lanes[1] &&
       words[print + 2] === lanes[2] &&
       words[print + 3] === lanes[3];
-    const result = words[at + OPERATION.RESULT];
+    const result = words[at + OPERATION_RESULT];
     out.fromRetryCache = true;
-    out.appliedLsnLo = words[at + OPERATION.APPLIED_LSN];
-    out.appliedLsnHi = words[at + OPERATION.APPLIED_LSN + 1];
-    out.code = same ? ((result & 0xff) as ResultCode) : RESULT.OPERATION_CONFLICT;
+    out.appliedLsnLo = words[at + APPLIED_LSN];
+    out.appliedLsnHi = words[at + APPLIED_LSN + 1];
+    out.code = same ? ((result & 0xff) as ResultCode) : OPERATION_CONFLICT;
     out.granted = same && (result & GRANT_FLAG) !== 0;
-    out.deadlineLo = words[at + OPERATION.DEADLINE];
-    out.deadlineHi = words[at + OPERATION.DEADLINE + 1];
+    out.deadlineLo = words[at + DEADLINE];
+    out.deadlineHi = words[at + DEADLINE + 1];
     return true;
   }
 
@@ -149,6 +161,7 @@ export class AllocDb {
   applyClient(lsnLo: number, lsnHi: number, slotLo: number, slotHi: number, out: Outcome): void {
     if (this.findRetry(slotLo, slotHi, out)) {
       this.advance(lsnLo, lsnHi, slotLo, slotHi);
+      this.sweep();
       return;
     }
     this.applyFresh(lsnLo, lsnHi, slotLo, slotHi, out);
@@ -164,12 +177,12 @@ export class AllocDb {
     out.appliedLsnHi = lsnHi;
     out.fromRetryCache = false;
     out.granted = false;
-    if (this.operations.used >= this.operations.capacity) {
-      out.code = RESULT.OPERATION_TABLE_FULL;
-      return;
+    if (this.operations.used >= this.operations.capacity) out.code = OPERATION_TABLE_FULL;
+    else {
+      out.code = runCommand(this, out);
+      this.remember(out);
     }
-    out.code = runCommand(this, out);
-    this.remember(out);
+    this.sweep();
   }
 
   /** Applies the decoded internal command (expire) at its place in the log. */
@@ -180,6 +193,7 @@ export class AllocDb {
     out.fromRetryCache = false;
     out.granted = false;
     out.code = expire(this);
+    this.sweep();
   }
 
   /** Starts from an otherwise empty state at the given position; used when a snapshot is loaded. */
@@ -205,39 +219,52 @@ export class AllocDb {
     this.lastSlotLo = slotLo;
     this.lastSlotHi = slotHi;
     this.hasSlot = true;
+  }
+
+  /** Last in every command: until then the place that `findRetry` found in the operations' index must stay. */
+  private sweep(): void {
+    if (++this.unswept < SWEEP_EVERY) return;
+    this.unswept = 0;
     this.operations.sweep(SWEEP_ROWS);
     this.sweepReservations(SWEEP_ROWS);
   }
 
-  /** Frees the rows of up to `limit` retired reservations. */
+  /** Frees the rows of up to `limit` retired reservations, 64 at most. */
   sweepReservations(limit: number): void {
-    for (let i = 0; i < limit; i++) {
-      const row = this.retireQueue.popRetired();
-      if (row < 0) return;
-      if (this.snapshot !== null) this.snapshot.saveReservation(row);
-      this.reservations.remove(row);
+    const {sweptRows, reservations, snapshot} = this;
+    const count = this.retireQueue.takeRetired(sweptRows, Math.min(limit, sweptRows.length));
+    if (count > 1) reservations.touch(sweptRows, count);
+    for (let i = 0; i < count; i++) {
+      if (snapshot !== null) snapshot.saveReservation(sweptRows[i]);
+      reservations.remove(sweptRows[i]);
     }
   }
 
   private remember(out: Outcome): void {
     const w = this.command.words;
-    const [w0, w1, w2, w3] = [w[REG.OPERATION], w[REG.OPERATION + 1], w[REG.OPERATION + 2], w[REG.OPERATION + 3]];
     if (this.snapshot !== null) this.snapshot.saveOperation(this.operations.nextRow);
-    const at = this.operations.insert(this.operationTag, w0, w1, w2, w3) * OPERATION.WORDS;
+    const row = this.operations.insert(
+      this.operationTag,
+      w[REG_OPERATION],
+      w[REG_OPERATION + 1],
+      w[REG_OPERATION + 2],
+      w[REG_OPERATION + 3],
+    );
+    const at = row * WORDS;
     const words = this.operations.words;
     const print = this.hash128.lanes;
-    words[at + OPERATION.FINGERPRINT] = print[0];
-    words[at + OPERATION.FINGERPRINT + 1] = print[1];
-    words[at + OPERATION.FINGERPRINT + 2] = print[2];
-    words[at + OPERATION.FINGERPRINT + 3] = print[3];
-    words[at + OPERATION.APPLIED_LSN] = out.appliedLsnLo;
-    words[at + OPERATION.APPLIED_LSN + 1] = out.appliedLsnHi;
-    words[at + OPERATION.DEADLINE] = out.granted ? out.deadlineLo : 0;
-    words[at + OPERATION.DEADLINE + 1] = out.granted ? out.deadlineHi : 0;
-    words[at + OPERATION.RESULT] = out.granted ? out.code | GRANT_FLAG : out.code;
+    words[at + FINGERPRINT] = print[0];
+    words[at + FINGERPRINT + 1] = print[1];
+    words[at + FINGERPRINT + 2] = print[2];
+    words[at + FINGERPRINT + 3] = print[3];
+    words[at + APPLIED_LSN] = out.appliedLsnLo;
+    words[at + APPLIED_LSN + 1] = out.appliedLsnHi;
+    words[at + DEADLINE] = out.granted ? out.deadlineLo : 0;
+    words[at + DEADLINE + 1] = out.granted ? out.deadlineHi : 0;
+    words[at + OPERATION_RESULT] = out.granted ? out.code | GRANT_FLAG : out.code;
     const overflowed = addU64(
       words,
-      at + OPERATION.RETIRE_AFTER,
+      at + RETIRE_AFTER,
       this.slotLo,
       this.slotHi,
       this.operationWindow.lo,

@@ -7,17 +7,21 @@ import type {AllocDb} from './alloc_db.ts';
 import {checkHolder, checkLive, findSubject} from './lookup.ts';
 import {beginChange, moveMembers} from './transitions.ts';
 
+const {RESERVED, CONFIRMED: RESERVATION_STATE_CONFIRMED} = RESERVATION_STATE;
+const {CONFIRMED: RESOURCE_STATE_CONFIRMED} = RESOURCE_STATE;
+const {OK, INVALID_STATE} = RESULT;
+
 export function confirm(db: AllocDb): ResultCode {
   const row = findSubject(db);
   const live = checkLive(db, row);
-  if (live !== RESULT.OK) return live;
+  if (live !== OK) return live;
   const held = checkHolder(db, row);
-  if (held !== RESULT.OK) return held;
-  if (db.reservations.state(row) !== RESERVATION_STATE.RESERVED) return RESULT.INVALID_STATE;
+  if (held !== OK) return held;
+  if (db.reservations.state(row) !== RESERVED) return INVALID_STATE;
 
   beginChange(db, row);
   db.wheel.unschedule(row);
-  db.reservations.setState(row, RESERVATION_STATE.CONFIRMED);
-  moveMembers(db, row, RESOURCE_STATE.CONFIRMED);
-  return RESULT.OK;
+  db.reservations.setState(row, RESERVATION_STATE_CONFIRMED);
+  moveMembers(db, row, RESOURCE_STATE_CONFIRMED);
+  return OK;
 }

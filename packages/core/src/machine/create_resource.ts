@@ -6,12 +6,18 @@ import {REG} from '../command.ts';
 import {RESULT, type ResultCode} from '../result.ts';
 import type {AllocDb} from './alloc_db.ts';
 
+const {SUBJECT} = REG;
+const {ALREADY_EXISTS, RESOURCE_TABLE_FULL, OK} = RESULT;
+
 export function createResource(db: AllocDb): ResultCode {
   const w = db.command.words;
-  const [w0, w1, w2, w3] = [w[REG.SUBJECT], w[REG.SUBJECT + 1], w[REG.SUBJECT + 2], w[REG.SUBJECT + 3]];
-  if (db.resources.find(w0, w1, w2, w3) >= 0) return RESULT.ALREADY_EXISTS;
-  if (db.resources.count >= db.resources.capacity) return RESULT.RESOURCE_TABLE_FULL;
+  const w0 = w[SUBJECT];
+  const w1 = w[SUBJECT + 1];
+  const w2 = w[SUBJECT + 2];
+  const w3 = w[SUBJECT + 3];
+  if (db.resources.find(w0, w1, w2, w3) >= 0) return ALREADY_EXISTS;
+  if (db.resources.count >= db.resources.capacity) return RESOURCE_TABLE_FULL;
 
   db.resources.insert(w0, w1, w2, w3);
-  return RESULT.OK;
+  return OK;
 }

@@ -13,24 +13,27 @@ import {release} from './release.ts';
 import {reserve} from './reserve.ts';
 import {reclaim, revoke} from './revoke.ts';
 
+const {CREATE_RESOURCE, RESERVE, RESERVE_BUNDLE, CONFIRM, CONFIRM_FENCED, RELEASE, RELEASE_FENCED, REVOKE, RECLAIM} =
+  COMMAND;
+
 /** Runs the decoded client command. */
 export function runCommand(db: AllocDb, out: Outcome): ResultCode {
   const tag = db.command.tag as Exclude<CommandTag, typeof COMMAND.EXPIRE>;
   switch (tag) {
-    case COMMAND.CREATE_RESOURCE:
+    case CREATE_RESOURCE:
       return createResource(db);
-    case COMMAND.RESERVE:
-    case COMMAND.RESERVE_BUNDLE:
+    case RESERVE:
+    case RESERVE_BUNDLE:
       return reserve(db, out);
-    case COMMAND.CONFIRM:
-    case COMMAND.CONFIRM_FENCED:
+    case CONFIRM:
+    case CONFIRM_FENCED:
       return confirm(db);
-    case COMMAND.RELEASE:
-    case COMMAND.RELEASE_FENCED:
+    case RELEASE:
+    case RELEASE_FENCED:
       return release(db);
-    case COMMAND.REVOKE:
+    case REVOKE:
       return revoke(db);
-    case COMMAND.RECLAIM:
+    case RECLAIM:
       return reclaim(db);
     default:
       return unreachable(tag);

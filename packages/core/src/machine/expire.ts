@@ -9,20 +9,25 @@ import type {AllocDb} from './alloc_db.ts';
 import {findSubject} from './lookup.ts';
 import {beginChange, raiseEpoch, terminate} from './transitions.ts';
 
+const {AMOUNT} = REG;
+const {RESERVED, EXPIRED} = RESERVATION_STATE;
+const {RESERVATION_NOT_FOUND, NOOP, OK} = RESULT;
+const {WORDS, DEADLINE} = RESERVATION;
+
 export function expire(db: AllocDb): ResultCode {
   const w = db.command.words;
   const row = findSubject(db);
-  if (row < 0) return RESULT.RESERVATION_NOT_FOUND;
+  if (row < 0) return RESERVATION_NOT_FOUND;
   const state = db.reservations.state(row);
-  if (isTerminal(state) && db.reservations.retiredAt(row, db.slotLo, db.slotHi)) return RESULT.RESERVATION_NOT_FOUND;
-  const deadline = row * RESERVATION.WORDS + RESERVATION.DEADLINE;
+  if (isTerminal(state) && db.reservations.retiredAt(row, db.slotLo, db.slotHi)) return RESERVATION_NOT_FOUND;
+  const deadline = row * WORDS + DEADLINE;
   const words = db.reservations.words;
-  if (words[deadline] !== w[REG.AMOUNT] || words[deadline + 1] !== w[REG.AMOUNT + 1]) return RESULT.NOOP;
-  if (state !== RESERVATION_STATE.RESERVED) return RESULT.NOOP;
+  if (words[deadline] !== w[AMOUNT] || words[deadline + 1] !== w[AMOUNT + 1]) return NOOP;
+  if (state !== RESERVED) return NOOP;
 
   beginChange(db, row);
   db.wheel.unschedule(row);
   raiseEpoch(db, row);
-  terminate(db, row, RESERVATION_STATE.EXPIRED);
-  return RESULT.OK;
+  terminate(db, row, EXPIRED);
+  return OK;
 }

@@ -11,6 +11,11 @@ import {RESERVATION} from '../table/reservation_table.ts';
 import {ltU64} from '../words.ts';
 import type {AllocDb} from './alloc_db.ts';
 
+const {CONFIRM_FENCED, RELEASE_FENCED} = COMMAND;
+const {SUBJECT, HOLDER: REG_HOLDER, AMOUNT} = REG;
+const {RESERVATION_RETIRED, RESERVATION_NOT_FOUND, OK, HOLDER_MISMATCH, STALE_EPOCH} = RESULT;
+const {WORDS, HOLDER: RESERVATION_HOLDER, EPOCH} = RESERVATION;
+
 /** True for an id of this shard at or below the watermark of retired reservations. */
 export function isBelowWatermark(db: AllocDb, w0: number, w1: number, w2: number, w3: number): boolean {
   const {watermarkLo, watermarkHi} = db.retireQueue;
@@ -26,30 +31,32 @@ export function findReservation(db: AllocDb, w0: number, w1: number, w2: number,
 /** Row of the reservation that the decoded command names, also if retired and not yet swept, or -1. */
 export function findSubject(db: AllocDb): number {
   const w = db.command.words;
-  return findReservation(db, w[REG.SUBJECT], w[REG.SUBJECT + 1], w[REG.SUBJECT + 2], w[REG.SUBJECT + 3]);
+  return findReservation(db, w[SUBJECT], w[SUBJECT + 1], w[SUBJECT + 2], w[SUBJECT + 3]);
 }
 
 /** Checks 1 and 2: OK when `row` (of {@link findSubject}) is a reservation that is not terminal. */
 export function checkLive(db: AllocDb, row: number): ResultCode {
   if (row < 0) {
     const w = db.command.words;
-    const below = isBelowWatermark(db, w[REG.SUBJECT], w[REG.SUBJECT + 1], w[REG.SUBJECT + 2], w[REG.SUBJECT + 3]);
-    return below ? RESULT.RESERVATION_RETIRED : RESULT.RESERVATION_NOT_FOUND;
+    const below = isBelowWatermark(db, w[SUBJECT], w[SUBJECT + 1], w[SUBJECT + 2], w[SUBJECT + 3]);
+    return below ? RESERVATION_RETIRED : RESERVATION_NOT_FOUND;
   }
-  return isTerminal(db.reservations.state(row)) ? RESULT.RESERVATION_RETIRED : RESULT.OK;
+  return isTerminal(db.reservations.state(row)) ? RESERVATION_RETIRED : OK;
 }
 
 /** Checks 3 and 4: the holder, and the epoch where the command carries one. */
 export function checkHolder(db: AllocDb, row: number): ResultCode {
   const w = db.command.words;
   const words = db.reservations.words;
-  const holder = row * RESERVATION.WORDS + RESERVATION.HOLDER;
-  for (let lane = 0; lane < 4; lane++) {
-    if (words[holder + lane] !== w[REG.HOLDER + lane]) return RESULT.HOLDER_MISMATCH;
-  }
-  const fenced = db.command.tag === COMMAND.CONFIRM_FENCED || db.command.tag === COMMAND.RELEASE_FENCED;
-  if (!fenced) return RESULT.OK;
-  const epoch = row * RESERVATION.WORDS + RESERVATION.EPOCH;
-  const same = words[epoch] === w[REG.AMOUNT] && words[epoch + 1] === w[REG.AMOUNT + 1];
-  return same ? RESULT.OK : RESULT.STALE_EPOCH;
+  const holder = row * WORDS + RESERVATION_HOLDER;
+  const same =
+    words[holder] === w[REG_HOLDER] &&
+    words[holder + 1] === w[REG_HOLDER + 1] &&
+    words[holder + 2] === w[REG_HOLDER + 2] &&
+    words[holder + 3] === w[REG_HOLDER + 3];
+  if (!same) return HOLDER_MISMATCH;
+  const fenced = db.command.tag === CONFIRM_FENCED || db.command.tag === RELEASE_FENCED;
+  if (!fenced) return OK;
+  const epoch = row * WORDS + EPOCH;
+  return words[epoch] === w[AMOUNT] && words[epoch + 1] === w[AMOUNT + 1] ? OK : STALE_EPOCH;
 }

@@ -7,18 +7,21 @@ import type {AllocDb} from './alloc_db.ts';
 import {checkHolder, checkLive, findSubject} from './lookup.ts';
 import {beginChange, raiseEpoch, terminate} from './transitions.ts';
 
+const {RESERVED, CONFIRMED, RELEASED} = RESERVATION_STATE;
+const {OK, INVALID_STATE} = RESULT;
+
 export function release(db: AllocDb): ResultCode {
   const row = findSubject(db);
   const live = checkLive(db, row);
-  if (live !== RESULT.OK) return live;
+  if (live !== OK) return live;
   const held = checkHolder(db, row);
-  if (held !== RESULT.OK) return held;
+  if (held !== OK) return held;
   const state = db.reservations.state(row);
-  if (state !== RESERVATION_STATE.RESERVED && state !== RESERVATION_STATE.CONFIRMED) return RESULT.INVALID_STATE;
+  if (state !== RESERVED && state !== CONFIRMED) return INVALID_STATE;
 
   beginChange(db, row);
-  if (state === RESERVATION_STATE.RESERVED) db.wheel.unschedule(row);
+  if (state === RESERVED) db.wheel.unschedule(row);
   raiseEpoch(db, row);
-  terminate(db, row, RESERVATION_STATE.RELEASED);
-  return RESULT.OK;
+  terminate(db, row, RELEASED);
+  return OK;
 }

@@ -8,26 +8,30 @@ import type {AllocDb} from './alloc_db.ts';
 import {checkLive, findSubject} from './lookup.ts';
 import {beginChange, moveMembers, raiseEpoch, terminate} from './transitions.ts';
 
+const {CONFIRMED, REVOKING: RESERVATION_STATE_REVOKING, REVOKED} = RESERVATION_STATE;
+const {REVOKING: RESOURCE_STATE_REVOKING} = RESOURCE_STATE;
+const {OK, INVALID_STATE} = RESULT;
+
 export function revoke(db: AllocDb): ResultCode {
   const row = findSubject(db);
   const live = checkLive(db, row);
-  if (live !== RESULT.OK) return live;
-  if (db.reservations.state(row) !== RESERVATION_STATE.CONFIRMED) return RESULT.INVALID_STATE;
+  if (live !== OK) return live;
+  if (db.reservations.state(row) !== CONFIRMED) return INVALID_STATE;
 
   beginChange(db, row);
-  db.reservations.setState(row, RESERVATION_STATE.REVOKING);
+  db.reservations.setState(row, RESERVATION_STATE_REVOKING);
   raiseEpoch(db, row);
-  moveMembers(db, row, RESOURCE_STATE.REVOKING);
-  return RESULT.OK;
+  moveMembers(db, row, RESOURCE_STATE_REVOKING);
+  return OK;
 }
 
 export function reclaim(db: AllocDb): ResultCode {
   const row = findSubject(db);
   const live = checkLive(db, row);
-  if (live !== RESULT.OK) return live;
-  if (db.reservations.state(row) !== RESERVATION_STATE.REVOKING) return RESULT.INVALID_STATE;
+  if (live !== OK) return live;
+  if (db.reservations.state(row) !== RESERVATION_STATE_REVOKING) return INVALID_STATE;
 
   beginChange(db, row);
-  terminate(db, row, RESERVATION_STATE.REVOKED);
-  return RESULT.OK;
+  terminate(db, row, REVOKED);
+  return OK;
 }

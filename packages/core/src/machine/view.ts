@@ -9,12 +9,17 @@ import {ltU64} from '../words.ts';
 import type {AllocDb} from './alloc_db.ts';
 import {findReservation, isBelowWatermark} from './lookup.ts';
 
+const {AVAILABLE} = RESOURCE_STATE;
+const {WORDS: RESERVATION_WORDS, LSN} = RESERVATION;
+const {WORDS: RESOURCE_WORDS, VERSION, ID} = RESOURCE;
+
 /** Answer of a reservation lookup. */
 export const LOOKUP = {FOUND: 1, NOT_FOUND: 2, RETIRED: 3} as const;
+const {RETIRED: LOOKUP_RETIRED, NOT_FOUND: LOOKUP_NOT_FOUND, FOUND: LOOKUP_FOUND} = LOOKUP;
 
 /** One resource. */
 export class ResourceView {
-  state: number = RESOURCE_STATE.AVAILABLE;
+  state: number = AVAILABLE;
   /** True when a live reservation holds it; then the lsn is the low half of that reservation's id. */
   held: boolean = false;
   reservationLsnLo: number = 0;
@@ -30,7 +35,7 @@ export class ReservationView {
   /** True when released lsn and retire-after slot are set. */
   terminal: boolean = false;
   /** A copy of the record's words. */
-  readonly words: Int32Array = new Int32Array(RESERVATION.WORDS);
+  readonly words: Int32Array = new Int32Array(RESERVATION_WORDS);
   /** Row, for `memberIds`; valid until the next command is applied. */
   row: number = -1;
 }
@@ -40,15 +45,15 @@ export function readResource(db: AllocDb, id: Int32Array, at: number, out: Resou
   const row = db.resources.find(id[at], id[at + 1], id[at + 2], id[at + 3]);
   if (row < 0) return false;
   const words = db.resources.words;
-  const record = row * RESOURCE.WORDS;
+  const record = row * RESOURCE_WORDS;
   const owner = db.resources.owner(row);
   out.state = db.resources.state(row);
   out.held = owner >= 0;
-  out.versionLo = words[record + RESOURCE.VERSION];
-  out.versionHi = words[record + RESOURCE.VERSION + 1];
+  out.versionLo = words[record + VERSION];
+  out.versionHi = words[record + VERSION + 1];
   if (owner >= 0) {
-    out.reservationLsnLo = db.reservations.words[owner * RESERVATION.WORDS + RESERVATION.LSN];
-    out.reservationLsnHi = db.reservations.words[owner * RESERVATION.WORDS + RESERVATION.LSN + 1];
+    out.reservationLsnLo = db.reservations.words[owner * RESERVATION_WORDS + LSN];
+    out.reservationLsnHi = db.reservations.words[owner * RESERVATION_WORDS + LSN + 1];
   }
   return true;
 }
@@ -64,26 +69,26 @@ export function readReservation(
 ): number {
   const [w0, w1, w2, w3] = [id[at], id[at + 1], id[at + 2], id[at + 3]];
   const row = findReservation(db, w0, w1, w2, w3);
-  if (row < 0) return isBelowWatermark(db, w0, w1, w2, w3) ? LOOKUP.RETIRED : LOOKUP.NOT_FOUND;
+  if (row < 0) return isBelowWatermark(db, w0, w1, w2, w3) ? LOOKUP_RETIRED : LOOKUP_NOT_FOUND;
   const state = db.reservations.state(row);
   const terminal = isTerminal(state);
   if (terminal) {
     // Past the reader's slot, or past the machine's own (then only its row has not been swept yet).
-    if (db.reservations.retiredAt(row, slotLo, slotHi)) return LOOKUP.RETIRED;
-    if (db.reservations.retiredAt(row, db.lastSlotLo, db.lastSlotHi)) return LOOKUP.RETIRED;
+    if (db.reservations.retiredAt(row, slotLo, slotHi)) return LOOKUP_RETIRED;
+    if (db.reservations.retiredAt(row, db.lastSlotLo, db.lastSlotHi)) return LOOKUP_RETIRED;
   }
   out.state = state;
   out.terminal = terminal;
   out.memberCount = db.reservations.memberCount(row);
   out.row = row;
-  const record = row * RESERVATION.WORDS;
-  for (let word = 0; word < RESERVATION.WORDS; word++) out.words[word] = db.reservations.words[record + word];
-  return LOOKUP.FOUND;
+  const record = row * RESERVATION_WORDS;
+  for (let word = 0; word < RESERVATION_WORDS; word++) out.words[word] = db.reservations.words[record + word];
+  return LOOKUP_FOUND;
 }
 
 /** Writes the id of a member (0-based, in request order) of the reservation in `row` to `id[at..at+3]`. */
 export function readMemberId(db: AllocDb, row: number, member: number, id: Int32Array, at: number): void {
-  const resource = db.reservations.member(row, member) * RESOURCE.WORDS + RESOURCE.ID;
+  const resource = db.reservations.member(row, member) * RESOURCE_WORDS + ID;
   for (let lane = 0; lane < 4; lane++) id[at + lane] = db.resources.words[resource + lane];
 }
 

@@ -34,14 +34,20 @@ class Checked {
   apply({kind, key}: Change): void {
     const row = this.rows.get(key);
     if (kind === 'insert' && row === undefined && this.rows.size < this.capacity) {
-      this.index.insert(this.tagOf(key), this.place(key));
+      // Half of them as an assigned key, half behind the search that found nothing.
+      if (key % 2 === 0) this.index.insert(this.tagOf(key), this.place(key));
+      else {
+        expect(this.find(key)).toBe(-1);
+        this.index.placeFound(this.tagOf(key), this.place(key));
+      }
     } else if (kind === 'remove' && row !== undefined) {
       expect(this.index.remove(this.tagOf(key), row)).toBe(true);
       expect(this.index.remove(this.tagOf(key), row)).toBe(false);
       this.rows.delete(key);
       this.free.push(row);
     } else if (kind === 'move' && row !== undefined) {
-      this.index.replace(this.tagOf(key), row, this.place(key));
+      expect(this.find(key)).toBe(row);
+      this.index.placeFound(this.tagOf(key), this.place(key));
       this.free.push(row);
     }
   }
@@ -101,11 +107,23 @@ export function runKeyIndexSuite(name: string, tagOf: (key: number) => number): 
       }
     });
 
-    test('does not replace what is not there', () => {
+    test('does not remove what is not there', () => {
       const checked = new Checked(4, tagOf);
       checked.apply({kind: 'insert', key: 1});
-      expect(() => checked.index.replace(tagOf(1), 3, 2)).toThrow('replaced row is in the index');
       expect(checked.index.remove(tagOf(1), 3)).toBe(false);
+    });
+
+    test('places nothing where the search was not the last thing done', () => {
+      const checked = new Checked(4, tagOf);
+      checked.find(2);
+      checked.apply({kind: 'insert', key: 1});
+      expect(() => checked.index.placeFound(tagOf(2), 3)).toThrow('the place was just searched');
+      checked.find(2);
+      checked.apply({kind: 'remove', key: 1});
+      expect(() => checked.index.placeFound(tagOf(2), 3)).toThrow('the place was just searched');
+      checked.apply({kind: 'insert', key: 1});
+      checked.find(1);
+      expect(() => checked.index.placeFound(tagOf(1) + 1, 3)).toThrow('the place is that of the key');
     });
   });
 }

@@ -17,6 +17,8 @@ export class KeyIndex {
   private used: number = 0;
   /** Longest distance between a key's home and the cell it was put into, ever. */
   longestProbe: number = 0;
+  /** Where the last `findU128` ended: the cell of the row it found, or the empty one for its key; -1 once that is stale. */
+  private foundCell: number = -1;
 
   constructor(capacity: number) {
     const cells = indexCells(capacity);
@@ -36,11 +38,50 @@ export class KeyIndex {
     const {cells, mask} = this;
     for (let cell = tag & mask; ; cell = (cell + 1) & mask) {
       const row = cells[2 * cell + 1] - 1;
-      if (row < 0) return -1;
+      if (row < 0) {
+        this.foundCell = cell;
+        return -1;
+      }
       if (cells[2 * cell] !== tag) continue;
       const at = row * stride;
-      if (records[at] === w0 && records[at + 1] === w1 && records[at + 2] === w2 && records[at + 3] === w3) return row;
+      if (records[at] === w0 && records[at + 1] === w1 && records[at + 2] === w2 && records[at + 3] === w3) {
+        this.foundCell = cell;
+        return row;
+      }
     }
+  }
+
+  /**
+   * Lets the key that was searched last point to `row`, whether it was found or not; saves the second search of an insert.
+   * The tag is that of the key, and nothing was added or removed since.
+   */
+  placeFound(tag: number, row: number): void {
+    const {cells, mask, foundCell} = this;
+    assert(foundCell >= 0, 'the place was just searched');
+    if (cells[2 * foundCell + 1] === 0) {
+      assert(this.used < this.capacity, 'index has room for the key');
+      cells[2 * foundCell] = tag;
+      this.used++;
+      this.foundCell = -1;
+      const probe = (foundCell - tag) & mask;
+      if (probe > this.longestProbe) this.longestProbe = probe;
+    }
+    assert(cells[2 * foundCell] === tag, 'the place is that of the key');
+    cells[2 * foundCell + 1] = row + 1;
+  }
+
+  /** Reads the cells at which searches for `count` tags begin, so that they are near when the searches come. */
+  touch(tags: Int32Array, count: number): number {
+    const {cells, mask} = this;
+    let read = 0;
+    for (let i = 0; i < count; i++) read ^= cells[2 * (tags[i] & mask) + 1];
+    return read;
+  }
+
+  /** Replaces each of `count` tags by the row in the cell at which its search begins, or -1: mostly the one it finds. */
+  guess(tags: Int32Array, count: number): void {
+    const {cells, mask} = this;
+    for (let i = 0; i < count; i++) tags[i] = cells[2 * (tags[i] & mask) + 1] - 1;
   }
 
   /** Adds a key that is not there. */
@@ -56,14 +97,8 @@ export class KeyIndex {
     cells[2 * cell] = tag;
     cells[2 * cell + 1] = row + 1;
     this.used++;
+    this.foundCell = -1;
     if (probe > this.longestProbe) this.longestProbe = probe;
-  }
-
-  /** Lets the cell that points to `row` point to `newRow`, which must hold the same key. */
-  replace(tag: number, row: number, newRow: number): void {
-    const cell = this.cellOf(tag, row);
-    assert(cell >= 0, 'replaced row is in the index');
-    this.cells[2 * cell + 1] = newRow + 1;
   }
 
   /** Takes out the cell that points to `row`; false when none does. */
@@ -82,6 +117,7 @@ export class KeyIndex {
     }
     cells[2 * hole + 1] = 0;
     this.used--;
+    this.foundCell = -1;
     return true;
   }
 

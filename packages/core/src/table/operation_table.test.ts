@@ -35,6 +35,7 @@ class Checked {
     if (this.remembered.some(operation => operation.id === id) || this.remembered.length === this.table.capacity)
       return;
     const next = this.table.nextRow;
+    expect(this.table.find(this.tagOf(id), id, 0, 0, -id, loOf(this.slot), hiOf(this.slot))).toBe(-1);
     const row = this.table.insert(this.tagOf(id), id, 0, 0, -id);
     expect(row).toBe(next);
     const at = row * OPERATION.WORDS;

@@ -26,8 +26,12 @@ export const OPERATION = {
   TAG: 15,
   WORDS: 16,
 } as const;
+const {WORDS, TAG, RETIRE_AFTER} = OPERATION;
 /** Set in the RESULT word where the answer carries a reservation id and a deadline. */
 export const GRANT_FLAG = 0x100;
+
+/** Most rows that are removed at once. */
+const SWEPT_MAX = 64;
 
 export class OperationTable {
   readonly words: Int32Array;
@@ -40,6 +44,10 @@ export class OperationTable {
   private stored: number = 0;
   /** How many of them, from the oldest on, are retired. */
   private dead: number = 0;
+  /** Tags of the rows that are being swept. */
+  private readonly sweptTags: Int32Array = new Int32Array(SWEPT_MAX);
+  /** What touching has read; kept only so that the reads happen. */
+  private touched: number = 0;
   /** The slot that `isRetired` compares with; the two are made once, because a closure for each search is garbage. */
   private boundaryLo: number = 0;
   private boundaryHi: number = 0;
@@ -48,7 +56,7 @@ export class OperationTable {
 
   constructor(capacity: number, hash: KeyHash) {
     this.capacity = capacity;
-    this.words = new Int32Array(capacity * OPERATION.WORDS).fill(0);
+    this.words = new Int32Array(capacity * WORDS).fill(0);
     this.index = new KeyIndex(capacity);
     this.hash = hash;
   }
@@ -80,29 +88,30 @@ export class OperationTable {
 
   /** Row of the operation as of `slot` (at least the last slot given to `retireBefore`), or -1. */
   find(tag: number, w0: number, w1: number, w2: number, w3: number, slotLo: number, slotHi: number): number {
-    const row = this.index.findU128(this.words, OPERATION.WORDS, tag, w0, w1, w2, w3);
+    const row = this.index.findU128(this.words, WORDS, tag, w0, w1, w2, w3);
     return row >= 0 && !this.retiredAt(row, slotLo, slotHi) ? row : -1;
   }
 
   /**
    * Adds a record and returns its row; the id's words and its tag are set, everything else is the caller's to write.
-   * The caller has checked that the operation is not remembered and that `used < capacity`.
+   * The caller has just called `find` for this id, which found nothing, and checked that `used < capacity`.
    */
   insert(tag: number, w0: number, w1: number, w2: number, w3: number): number {
     assert(this.used < this.capacity, 'operation table has room');
-    if (this.stored === this.capacity) this.sweep(1);
-    const row = this.physicalRow(this.stored++);
-    const at = row * OPERATION.WORDS;
     const words = this.words;
-    const retired = this.index.findU128(words, OPERATION.WORDS, tag, w0, w1, w2, w3);
+    if (this.stored === this.capacity) {
+      this.sweep(1);
+      this.index.findU128(words, WORDS, tag, w0, w1, w2, w3);
+    }
+    const row = this.physicalRow(this.stored++);
+    const at = row * WORDS;
+    // The same id may still stand in the index with a retired row; that row then leaves without an index entry.
+    this.index.placeFound(tag, row);
     words[at] = w0;
     words[at + 1] = w1;
     words[at + 2] = w2;
     words[at + 3] = w3;
-    words[at + OPERATION.TAG] = tag;
-    // The same id may still stand in the index with a retired row; that row then leaves without an index entry.
-    if (retired >= 0) this.index.replace(tag, retired, row);
-    else this.index.insert(tag, row);
+    words[at + TAG] = tag;
     return row;
   }
 
@@ -113,11 +122,17 @@ export class OperationTable {
     this.dead = gallop(this.dead, this.stored, this.isRetired);
   }
 
-  /** Removes up to `limit` retired rows for good. */
+  /**
+   * Removes up to `limit` retired rows for good, 64 at most. Their cells of the index lie anywhere and were not used for a whole
+   * window: all of them are asked of the memory at once, before the first is waited for.
+   */
   sweep(limit: number): void {
-    for (let i = 0; i < limit && this.dead > 0; i++) {
-      const at = this.head * OPERATION.WORDS;
-      this.index.remove(this.words[at + OPERATION.TAG], this.head);
+    const {words, sweptTags} = this;
+    const count = Math.min(limit, this.dead, SWEPT_MAX);
+    for (let i = 0; i < count; i++) sweptTags[i] = words[this.physicalRow(i) * WORDS + TAG];
+    this.touched ^= this.index.touch(sweptTags, count);
+    for (let i = 0; i < count; i++) {
+      this.index.remove(sweptTags[i], this.head);
       this.head = this.head + 1 === this.capacity ? 0 : this.head + 1;
       this.dead--;
       this.stored--;
@@ -125,7 +140,7 @@ export class OperationTable {
   }
 
   private retiredAt(row: number, slotLo: number, slotHi: number): boolean {
-    const at = row * OPERATION.WORDS + OPERATION.RETIRE_AFTER;
+    const at = row * WORDS + RETIRE_AFTER;
     return ltU64(this.words[at], this.words[at + 1], slotLo, slotHi);
   }
 

@@ -31,6 +31,7 @@ export const RESERVATION = {
   RETIRE_AFTER: 14,
   WORDS: 16,
 } as const;
+const {WORDS, LSN, META, FIRST_RESOURCE, RETIRE_AFTER} = RESERVATION;
 
 /**
  * Tag of a reservation's lsn: a bijection of its low lane that keeps eight consecutive lsns in one cache line of the
@@ -39,6 +40,9 @@ export const RESERVATION = {
 export function lsnTag(lsnLo: number): number {
   return (Math.imul(lsnLo >>> 3, 0x1e35a7bd) << 3) | (lsnLo & 7);
 }
+
+/** Most rows that are touched at once. */
+const TOUCHED_MAX = 64;
 
 export class ReservationTable {
   readonly words: Int32Array;
@@ -49,10 +53,14 @@ export class ReservationTable {
   private readonly extraMembers: number;
   private readonly free: Int32Array;
   private freeCount: number;
+  /** Tags of the rows that are being touched. */
+  private readonly tags: Int32Array = new Int32Array(TOUCHED_MAX);
+  /** What touching has read; kept only so that the reads happen. */
+  private touched: number = 0;
 
   constructor(capacity: number, bundleSizeMax: number) {
     this.capacity = capacity;
-    this.words = new Int32Array(capacity * RESERVATION.WORDS).fill(0);
+    this.words = new Int32Array(capacity * WORDS).fill(0);
     this.index = new KeyIndex(capacity);
     this.extraMembers = bundleSizeMax - 1;
     this.members = new Int32Array(capacity * this.extraMembers).fill(0);
@@ -75,27 +83,38 @@ export class ReservationTable {
       const row = cells[2 * cell + 1] - 1;
       if (row < 0) return -1;
       // The tag is a bijection of the low lane: only the high lane is left to compare.
-      if (cells[2 * cell] === tag && this.words[row * RESERVATION.WORDS + RESERVATION.LSN + 1] === lsnHi) return row;
+      if (cells[2 * cell] === tag && this.words[row * WORDS + LSN + 1] === lsnHi) return row;
     }
+  }
+
+  tagOf(lsnLo: number): number {
+    return lsnTag(lsnLo);
   }
 
   /** Takes a free row, which must exist, and enters it under the lsn. The caller writes every other field. */
   insert(lsnLo: number, lsnHi: number): number {
     assert(this.freeCount > 0, 'reservation table has a free row');
     const row = this.free[--this.freeCount];
-    const at = row * RESERVATION.WORDS;
-    this.words[at + RESERVATION.LSN] = lsnLo;
-    this.words[at + RESERVATION.LSN + 1] = lsnHi;
+    const at = row * WORDS;
+    this.words[at + LSN] = lsnLo;
+    this.words[at + LSN + 1] = lsnHi;
     this.index.insert(lsnTag(lsnLo), row);
     return row;
   }
 
+  /** Reads what removing `count` rows, 64 at most, will need: their records, then their cells of the index. */
+  touch(rows: Int32Array, count: number): void {
+    const {words, tags} = this;
+    for (let i = 0; i < count; i++) tags[i] = lsnTag(words[rows[i] * WORDS + LSN]);
+    this.touched ^= this.index.touch(tags, count);
+  }
+
   /** Gives the row of a terminal reservation back. */
   remove(row: number): void {
-    const at = row * RESERVATION.WORDS;
-    const removed = this.index.remove(lsnTag(this.words[at + RESERVATION.LSN]), row);
+    const at = row * WORDS;
+    const removed = this.index.remove(lsnTag(this.words[at + LSN]), row);
     assert(removed, 'removed reservation was in the index');
-    this.words[at + RESERVATION.META] = 0;
+    this.words[at + META] = 0;
     this.free[this.freeCount++] = row;
   }
 
@@ -105,37 +124,35 @@ export class ReservationTable {
   }
 
   state(row: number): number {
-    return this.words[row * RESERVATION.WORDS + RESERVATION.META] & 0xff;
+    return this.words[row * WORDS + META] & 0xff;
   }
 
   memberCount(row: number): number {
-    return this.words[row * RESERVATION.WORDS + RESERVATION.META] >>> 8;
+    return this.words[row * WORDS + META] >>> 8;
   }
 
   setMeta(row: number, state: number, memberCount: number): void {
-    this.words[row * RESERVATION.WORDS + RESERVATION.META] = state | (memberCount << 8);
+    this.words[row * WORDS + META] = state | (memberCount << 8);
   }
 
   setState(row: number, state: number): void {
-    const meta = row * RESERVATION.WORDS + RESERVATION.META;
+    const meta = row * WORDS + META;
     this.words[meta] = (this.words[meta] & ~0xff) | state;
   }
 
   /** Resource row of a member, 0-based in request order. */
   member(row: number, member: number): number {
-    return member === 0
-      ? this.words[row * RESERVATION.WORDS + RESERVATION.FIRST_RESOURCE]
-      : this.members[row * this.extraMembers + member - 1];
+    return member === 0 ? this.words[row * WORDS + FIRST_RESOURCE] : this.members[row * this.extraMembers + member - 1];
   }
 
   setMember(row: number, member: number, resourceRow: number): void {
-    if (member === 0) this.words[row * RESERVATION.WORDS + RESERVATION.FIRST_RESOURCE] = resourceRow;
+    if (member === 0) this.words[row * WORDS + FIRST_RESOURCE] = resourceRow;
     else this.members[row * this.extraMembers + member - 1] = resourceRow;
   }
 
   /** True when a terminal reservation's retire-after slot is below `slot`. */
   retiredAt(row: number, slotLo: number, slotHi: number): boolean {
-    const at = row * RESERVATION.WORDS + RESERVATION.RETIRE_AFTER;
+    const at = row * WORDS + RETIRE_AFTER;
     return ltU64(this.words[at], this.words[at + 1], slotLo, slotHi);
   }
 }

@@ -5,11 +5,13 @@
 import {assert} from '../assert.ts';
 import type {KeyHash} from '../hash.ts';
 import {RESOURCE_STATE} from '../result.ts';
-import {addU64} from '../words.ts';
 import {KeyIndex} from './key_index.ts';
+
+const {AVAILABLE} = RESOURCE_STATE;
 
 /** Words of a record: id (4), version (2), state, row of the current reservation + 1 (0 = none). */
 export const RESOURCE = {ID: 0, VERSION: 4, STATE: 6, OWNER: 7, WORDS: 8} as const;
+const {WORDS, VERSION, STATE, OWNER} = RESOURCE;
 
 export class ResourceTable {
   readonly words: Int32Array;
@@ -20,7 +22,7 @@ export class ResourceTable {
 
   constructor(capacity: number, hash: KeyHash) {
     this.capacity = capacity;
-    this.words = new Int32Array(capacity * RESOURCE.WORDS).fill(0);
+    this.words = new Int32Array(capacity * WORDS).fill(0);
     this.index = new KeyIndex(capacity);
     this.hash = hash;
   }
@@ -31,48 +33,53 @@ export class ResourceTable {
 
   /** Row of the resource, or -1. */
   find(w0: number, w1: number, w2: number, w3: number): number {
-    return this.index.findU128(this.words, RESOURCE.WORDS, this.hash.of(w0, w1, w2, w3), w0, w1, w2, w3);
+    return this.index.findU128(this.words, WORDS, this.hash.of(w0, w1, w2, w3), w0, w1, w2, w3);
+  }
+
+  tagOf(w0: number, w1: number, w2: number, w3: number): number {
+    return this.hash.of(w0, w1, w2, w3);
   }
 
   /** Adds an available resource at version 0; the caller has checked that it is absent and that there is room. */
   insert(w0: number, w1: number, w2: number, w3: number): number {
     assert(this.used < this.capacity, 'resource table has room');
     const row = this.used++;
-    const at = row * RESOURCE.WORDS;
+    const at = row * WORDS;
     const words = this.words;
     words[at] = w0;
     words[at + 1] = w1;
     words[at + 2] = w2;
     words[at + 3] = w3;
-    words[at + RESOURCE.VERSION] = 0;
-    words[at + RESOURCE.VERSION + 1] = 0;
-    words[at + RESOURCE.STATE] = RESOURCE_STATE.AVAILABLE;
-    words[at + RESOURCE.OWNER] = 0;
+    words[at + VERSION] = 0;
+    words[at + VERSION + 1] = 0;
+    words[at + STATE] = AVAILABLE;
+    words[at + OWNER] = 0;
     this.index.insert(this.hash.of(w0, w1, w2, w3), row);
     return row;
   }
 
   state(row: number): number {
-    return this.words[row * RESOURCE.WORDS + RESOURCE.STATE];
+    return this.words[row * WORDS + STATE];
   }
 
   /** Row of the reservation that holds the resource, or -1. */
   owner(row: number): number {
-    return this.words[row * RESOURCE.WORDS + RESOURCE.OWNER] - 1;
+    return this.words[row * WORDS + OWNER] - 1;
   }
 
   /** One state change: new state and owner (-1 for none), version + 1. */
   transition(row: number, state: number, owner: number): void {
     const words = this.words;
-    const at = row * RESOURCE.WORDS;
-    words[at + RESOURCE.STATE] = state;
-    words[at + RESOURCE.OWNER] = owner + 1;
-    const version = at + RESOURCE.VERSION;
-    addU64(words, version, words[version], words[version + 1], 1, 0);
+    const at = row * WORDS;
+    words[at + STATE] = state;
+    words[at + OWNER] = owner + 1;
+    const version = (words[at + VERSION] + 1) | 0;
+    words[at + VERSION] = version;
+    if (version === 0) words[at + VERSION + 1]++;
   }
 
   /** Sets the state alone: the transient mark by which a bundle notices a repeated member, and its undoing. */
   mark(row: number, state: number): void {
-    this.words[row * RESOURCE.WORDS + RESOURCE.STATE] = state;
+    this.words[row * WORDS + STATE] = state;
   }
 }

@@ -53,9 +53,10 @@ class Checked {
 
   sweep(): void {
     const unswept = this.queue.unswept;
-    const row = this.queue.popRetired();
-    expect(row >= 0).toBe(unswept > 0);
-    if (row >= 0) this.table.remove(row);
+    const rows = new Int32Array(3);
+    const count = this.queue.takeRetired(rows, 2);
+    expect([count, rows[2]]).toEqual([Math.min(2, unswept), 0]);
+    for (const row of rows.subarray(0, count)) this.table.remove(row);
   }
 
   expectAgreement(): void {

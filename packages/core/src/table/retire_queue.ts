@@ -2,13 +2,15 @@
  * Terminal reservations in the order in which they will be retired: a fixed ring of (row, highest lsn up to here). Slots
  * never fall and the history window is constant, so appending keeps the order.
  *
- * As with operations, retirement is logical first (`retireBefore` moves a boundary) and physical later (`popRetired`).
+ * As with operations, retirement is logical first (`retireBefore` moves a boundary) and physical later (`takeRetired`).
  * The running maximum makes the retired watermark exact at the boundary without visiting what was retired.
  */
 import {assert} from '../assert.ts';
 import {ltU64} from '../words.ts';
 import {gallop} from './gallop.ts';
 import {RESERVATION, type ReservationTable} from './reservation_table.ts';
+
+const {WORDS, LSN} = RESERVATION;
 
 export class RetireQueue {
   private readonly table: ReservationTable;
@@ -60,7 +62,7 @@ export class RetireQueue {
   /** Appends a reservation that has just become terminal. */
   append(row: number): void {
     assert(this.stored < this.rows.length, 'retire queue has room');
-    const lsn = row * RESERVATION.WORDS + RESERVATION.LSN;
+    const lsn = row * WORDS + LSN;
     const words = this.table.words;
     if (ltU64(this.topLo, this.topHi, words[lsn], words[lsn + 1])) {
       this.topLo = words[lsn];
@@ -84,14 +86,14 @@ export class RetireQueue {
     this.watermarkHi = this.highest[2 * last + 1];
   }
 
-  /** Takes the oldest retired row out of the queue, or -1. */
-  popRetired(): number {
-    if (this.dead === 0) return -1;
-    const row = this.rows[this.head];
-    this.head = this.head + 1 === this.rows.length ? 0 : this.head + 1;
-    this.stored--;
-    this.dead--;
-    return row;
+  /** Takes up to `limit` of the oldest retired rows out of the queue, writes them to `out` and returns how many. */
+  takeRetired(out: Int32Array, limit: number): number {
+    const count = Math.min(limit, this.dead);
+    for (let i = 0; i < count; i++) out[i] = this.rows[this.entry(i)];
+    this.head = count === 0 ? this.head : this.entry(count);
+    this.stored -= count;
+    this.dead -= count;
+    return count;
   }
 
   private entry(position: number): number {

@@ -78,7 +78,8 @@ export class TimingWheel {
   schedule(row: number, bucket: number): void {
     const {words, tails} = this;
     const at = row * WORDS;
-    const [lo, hi] = [words[at + DEADLINE], words[at + DEADLINE + 1]];
+    const lo = words[at + DEADLINE];
+    const hi = words[at + DEADLINE + 1];
     if (this.scheduled === 0 || ltU64(lo, hi, this.floorLo, this.floorHi)) {
       this.floorLo = lo;
       this.floorHi = hi;
