@@ -7,8 +7,16 @@
  */
 import {SIZE} from './constants.ts';
 
+const {FRAME_PREFIX} = SIZE;
+
 /** Receives one frame, without its prefix: `length` bytes at `offset` of both `view` and `bytes`, valid until it returns. */
 export type FrameHandler = (view: DataView, bytes: Uint8Array, offset: number, length: number) => void;
+
+/**
+ * Told of a stretch of a chunk, `view[offset..end)`, in which frames stand one behind the other, each behind its length,
+ * the last perhaps cut, before they are handed over; answers how many of them it need not be told of again.
+ */
+export type AheadHandler = (view: DataView, offset: number, end: number) => number;
 
 /** What `push` answers: OK, one of two errors numbered as in CONNECTION_ERROR, or STOPPED. */
 export const SPLIT = {
@@ -17,6 +25,12 @@ export const SPLIT = {
   EMPTY_FRAME: 5,
   STOPPED: -1,
 } as const;
+const {
+  OK: SPLIT_OK,
+  STOPPED: SPLIT_STOPPED,
+  EMPTY_FRAME: SPLIT_EMPTY_FRAME,
+  FRAME_TOO_LARGE: SPLIT_FRAME_TOO_LARGE,
+} = SPLIT;
 
 /** An assembly buffer up to this size is kept for the next frame that spans chunks. */
 const KEPT_BYTES = 64 * 1024;
@@ -26,7 +40,8 @@ const FIRST_BYTES = 1024;
 export class FrameSplitter {
   readonly #maxFrameBytes: number;
   readonly #handler: FrameHandler;
-  #status: number = SPLIT.OK;
+  readonly #ahead: AheadHandler | null;
+  #status: number = SPLIT_OK;
   /** Prefix and body of the frame that spans chunks: its first `#have` bytes, of `#need` once the prefix is there. */
   #partial: Uint8Array = new Uint8Array(FIRST_BYTES);
   #partialView: DataView = new DataView(this.#partial.buffer);
@@ -35,10 +50,11 @@ export class FrameSplitter {
   #chunk: Uint8Array = this.#partial;
   #chunkView: DataView = this.#partialView;
 
-  /** `maxFrameBytes` bounds a frame without its prefix. */
-  constructor(maxFrameBytes: number, handler: FrameHandler) {
+  /** `maxFrameBytes` bounds a frame without its prefix; `ahead` sees the frames of a chunk before `handler` does. */
+  constructor(maxFrameBytes: number, handler: FrameHandler, ahead: AheadHandler | null = null) {
     this.#maxFrameBytes = maxFrameBytes;
     this.#handler = handler;
+    this.#ahead = ahead;
   }
 
   /** Bytes held of a frame that is not complete, its prefix included. */
@@ -48,40 +64,44 @@ export class FrameSplitter {
 
   /** Nothing more is delivered, also not of the chunk being pushed. May be called by the handler. */
   stop(): void {
-    if (this.#status === SPLIT.OK) this.#status = SPLIT.STOPPED;
+    if (this.#status === SPLIT_OK) this.#status = SPLIT_STOPPED;
   }
 
   /** Takes the next chunk; the handler is called for every frame completed by it. The chunk may be reused afterwards. */
   push(chunk: Uint8Array): number {
     const end = chunk.byteLength;
     let at = 0;
-    while (this.#have > 0 && at < end && this.#status === SPLIT.OK) at = this.#fill(chunk, at);
-    if (this.#status !== SPLIT.OK || at === end) return this.#status;
+    while (this.#have > 0 && at < end && this.#status === SPLIT_OK) at = this.#fill(chunk, at);
+    if (this.#status !== SPLIT_OK || at === end) return this.#status;
 
     const view = this.#viewOfChunk(chunk);
-    while (end - at >= SIZE.FRAME_PREFIX) {
+    const ahead = this.#ahead;
+    let seen = 0;
+    while (end - at >= FRAME_PREFIX) {
+      if (seen === 0 && ahead !== null) seen = ahead(view, at, end);
+      if (seen > 0) seen--;
       const length = view.getUint32(at, true);
       if (!this.#accepts(length)) return this.#status;
-      const body = at + SIZE.FRAME_PREFIX;
+      const body = at + FRAME_PREFIX;
       if (end - body < length) break;
       this.#handler(view, chunk, body, length);
       at = body + length;
-      if (this.#status !== SPLIT.OK) return this.#status;
+      if (this.#status !== SPLIT_OK) return this.#status;
     }
-    while (at < end && this.#status === SPLIT.OK) at = this.#fill(chunk, at);
+    while (at < end && this.#status === SPLIT_OK) at = this.#fill(chunk, at);
     return this.#status;
   }
 
   #accepts(length: number): boolean {
-    if (length === 0) this.#status = SPLIT.EMPTY_FRAME;
-    else if (length > this.#maxFrameBytes) this.#status = SPLIT.FRAME_TOO_LARGE;
-    return this.#status === SPLIT.OK;
+    if (length === 0) this.#status = SPLIT_EMPTY_FRAME;
+    else if (length > this.#maxFrameBytes) this.#status = SPLIT_FRAME_TOO_LARGE;
+    return this.#status === SPLIT_OK;
   }
 
   /** Moves bytes from `chunk` into the partial frame, as far as its prefix or its end; answers how far it read. */
   #fill(chunk: Uint8Array, at: number): number {
-    const prefixed = this.#have >= SIZE.FRAME_PREFIX;
-    const target = prefixed ? this.#need : SIZE.FRAME_PREFIX;
+    const prefixed = this.#have >= FRAME_PREFIX;
+    const target = prefixed ? this.#need : FRAME_PREFIX;
     const count = Math.min(target - this.#have, chunk.byteLength - at);
     this.#reserve(this.#have + count);
     this.#partial.set(chunk.subarray(at, at + count), this.#have);
@@ -91,17 +111,17 @@ export class FrameSplitter {
         this.#deliverPartial();
       } else {
         const length = this.#partialView.getUint32(0, true);
-        if (this.#accepts(length)) this.#need = SIZE.FRAME_PREFIX + length;
+        if (this.#accepts(length)) this.#need = FRAME_PREFIX + length;
       }
     }
     return at + count;
   }
 
   #deliverPartial(): void {
-    const [view, bytes, length] = [this.#partialView, this.#partial, this.#need - SIZE.FRAME_PREFIX];
+    const [view, bytes, length] = [this.#partialView, this.#partial, this.#need - FRAME_PREFIX];
     this.#have = 0;
     if (bytes.byteLength > KEPT_BYTES) this.#replace(new Uint8Array(FIRST_BYTES));
-    this.#handler(view, bytes, SIZE.FRAME_PREFIX, length);
+    this.#handler(view, bytes, FRAME_PREFIX, length);
   }
 
   /** Doubles the buffer until it holds `bytes`: at most twice what has arrived. */

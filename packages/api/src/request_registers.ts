@@ -7,8 +7,12 @@
  */
 import {CODEC, REQUEST} from './constants.ts';
 
+const {BUFFER_TOO_SHORT, INVALID_LAYOUT, NONE, INVALID_ENUM_VALUE, INVALID_REQUEST_TAG} = CODEC;
+const {SUBMIT, GET_RESOURCE, GET_RESERVATION, GET_LEASE, GET_METRICS, TICK_EXPIRATIONS, SUBMIT_BATCH} = REQUEST;
+
 /** Where values stand in {@link RequestRegisters.words}: first lane of each, low lane first. */
 export const REQUEST_LANES = {SLOT: 0, REQUIRED_LSN: 2, ID: 4} as const;
+const {SLOT: REQUEST_LANES_SLOT, REQUIRED_LSN: REQUEST_LANES_REQUIRED_LSN, ID: REQUEST_LANES_ID} = REQUEST_LANES;
 
 /**
  * One decoded request, reused. Fields that the request's tag does not use hold leftovers, except the required lsn,
@@ -43,37 +47,37 @@ function readLanes4(view: DataView, offset: number, words: Int32Array, at: numbe
 
 /** Too short or too long, once every field but the last fixed ones was accepted. */
 function sizeError(left: number, need: number): number {
-  return left < need ? CODEC.BUFFER_TOO_SHORT : CODEC.INVALID_LAYOUT;
+  return left < need ? BUFFER_TOO_SHORT : INVALID_LAYOUT;
 }
 
 function readSubmit(view: DataView, offset: number, left: number, registers: RequestRegisters): number {
-  if (left < 12) return CODEC.BUFFER_TOO_SHORT;
+  if (left < 12) return BUFFER_TOO_SHORT;
   const payloadLength = view.getUint32(offset + 8, true);
   if (left !== 12 + payloadLength) return sizeError(left, 12 + payloadLength);
-  readLanes2(view, offset, registers.words, REQUEST_LANES.SLOT);
+  readLanes2(view, offset, registers.words, REQUEST_LANES_SLOT);
   registers.payloadOffset = offset + 12;
   registers.payloadLength = payloadLength;
-  return CODEC.NONE;
+  return NONE;
 }
 
 function readBatch(view: DataView, offset: number, left: number, registers: RequestRegisters): number {
-  if (left < 10) return CODEC.BUFFER_TOO_SHORT;
+  if (left < 10) return BUFFER_TOO_SHORT;
   const count = view.getUint16(offset + 8, true);
   let rest = left - 10;
-  if (4 * count > rest) return CODEC.INVALID_LAYOUT;
+  if (4 * count > rest) return INVALID_LAYOUT;
   let at = offset + 10;
   for (let i = 0; i < count; i++) {
-    if (rest < 4) return CODEC.BUFFER_TOO_SHORT;
+    if (rest < 4) return BUFFER_TOO_SHORT;
     const size = 4 + view.getUint32(at, true);
-    if (rest < size) return CODEC.BUFFER_TOO_SHORT;
+    if (rest < size) return BUFFER_TOO_SHORT;
     rest -= size;
     at += size;
   }
-  if (rest !== 0) return CODEC.INVALID_LAYOUT;
-  readLanes2(view, offset, registers.words, REQUEST_LANES.SLOT);
+  if (rest !== 0) return INVALID_LAYOUT;
+  readLanes2(view, offset, registers.words, REQUEST_LANES_SLOT);
   registers.batchCount = count;
   registers.batchOffset = offset + 10;
-  return CODEC.NONE;
+  return NONE;
 }
 
 /** A read: optional fence, then `slotBytes` (0 or 8) of slot, then an id. */
@@ -84,11 +88,11 @@ function readLookup(
   slotBytes: number,
   registers: RequestRegisters,
 ): number {
-  if (left < 1) return CODEC.BUFFER_TOO_SHORT;
+  if (left < 1) return BUFFER_TOO_SHORT;
   const presence = view.getUint8(offset);
   if (presence > 1) {
     registers.errorValue = presence;
-    return CODEC.INVALID_ENUM_VALUE;
+    return INVALID_ENUM_VALUE;
   }
   const fenceBytes = 1 + 8 * presence;
   const need = fenceBytes + slotBytes + 16;
@@ -96,14 +100,14 @@ function readLookup(
   const words = registers.words;
   registers.hasRequiredLsn = presence === 1;
   if (presence === 1) {
-    readLanes2(view, offset + 1, words, REQUEST_LANES.REQUIRED_LSN);
+    readLanes2(view, offset + 1, words, REQUEST_LANES_REQUIRED_LSN);
   } else {
-    words[REQUEST_LANES.REQUIRED_LSN] = 0;
-    words[REQUEST_LANES.REQUIRED_LSN + 1] = 0;
+    words[REQUEST_LANES_REQUIRED_LSN] = 0;
+    words[REQUEST_LANES_REQUIRED_LSN + 1] = 0;
   }
-  if (slotBytes > 0) readLanes2(view, offset + fenceBytes, words, REQUEST_LANES.SLOT);
-  readLanes4(view, offset + fenceBytes + slotBytes, words, REQUEST_LANES.ID);
-  return CODEC.NONE;
+  if (slotBytes > 0) readLanes2(view, offset + fenceBytes, words, REQUEST_LANES_SLOT);
+  readLanes4(view, offset + fenceBytes + slotBytes, words, REQUEST_LANES_ID);
+  return NONE;
 }
 
 /**
@@ -111,28 +115,28 @@ function readLookup(
  * it is well formed. `view` must hold those bytes, and must not change while `payloadOffset` or `batchOffset` are used.
  */
 export function readRequest(view: DataView, offset: number, length: number, registers: RequestRegisters): number {
-  if (length < 1) return CODEC.BUFFER_TOO_SHORT;
+  if (length < 1) return BUFFER_TOO_SHORT;
   const tag = view.getUint8(offset);
   const body = offset + 1;
   const left = length - 1;
   registers.tag = tag;
   switch (tag) {
-    case REQUEST.SUBMIT:
+    case SUBMIT:
       return readSubmit(view, body, left, registers);
-    case REQUEST.GET_RESOURCE:
+    case GET_RESOURCE:
       return readLookup(view, body, left, 0, registers);
-    case REQUEST.GET_RESERVATION:
-    case REQUEST.GET_LEASE:
+    case GET_RESERVATION:
+    case GET_LEASE:
       return readLookup(view, body, left, 8, registers);
-    case REQUEST.GET_METRICS:
-    case REQUEST.TICK_EXPIRATIONS:
+    case GET_METRICS:
+    case TICK_EXPIRATIONS:
       if (left !== 8) return sizeError(left, 8);
-      readLanes2(view, body, registers.words, REQUEST_LANES.SLOT);
-      return CODEC.NONE;
-    case REQUEST.SUBMIT_BATCH:
+      readLanes2(view, body, registers.words, REQUEST_LANES_SLOT);
+      return NONE;
+    case SUBMIT_BATCH:
       return readBatch(view, body, left, registers);
     default:
       registers.errorValue = tag;
-      return CODEC.INVALID_REQUEST_TAG;
+      return INVALID_REQUEST_TAG;
   }
 }

@@ -7,6 +7,20 @@
  */
 import {CATEGORY, FAILURE, INVALID_REQUEST_REASON, RESPONSE} from './constants.ts';
 
+const {INDEFINITE, DEFINITE_FAILURE} = CATEGORY;
+const {
+  ENGINE_HALTED,
+  INVALID_REQUEST,
+  SLOT_OVERFLOW,
+  COMMAND_TOO_LARGE,
+  LSN_EXHAUSTED,
+  OVERLOADED,
+  STORAGE_FAILURE,
+  STORAGE_FULL,
+} = FAILURE;
+const {INVALID_COMMAND_TAG} = INVALID_REQUEST_REASON;
+const {SUBMIT_COMMITTED, RESOURCE_FOUND, TICK_APPLIED, BATCH_RESULT} = RESPONSE;
+
 /** A u64. */
 export function putU64(view: DataView, offset: number, lo: number, hi: number): number {
   view.setInt32(offset, lo, true);
@@ -59,7 +73,7 @@ export function putSubmitCommittedParts(
   deadlineHi: number,
   fromRetryCache: boolean,
 ): number {
-  view.setUint8(offset, RESPONSE.SUBMIT_COMMITTED);
+  view.setUint8(offset, SUBMIT_COMMITTED);
   let at = putU64(view, offset + 1, appliedLsnLo, appliedLsnHi);
   view.setUint8(at, resultCode);
   at = putOptU128(view, at + 1, hasReservationId, id0, id1, id2, id3);
@@ -112,7 +126,7 @@ function putRejected(view: DataView, offset: number, tag: number, category: numb
 
 /** Rejected: the engine had halted (indefinite). */
 export function putRejectedEngineHalted(view: DataView, offset: number, tag: number): number {
-  return putRejected(view, offset, tag, CATEGORY.INDEFINITE, FAILURE.ENGINE_HALTED);
+  return putRejected(view, offset, tag, INDEFINITE, ENGINE_HALTED);
 }
 
 /** Rejected: the payload is no command. `commandTag` is written with reason INVALID_COMMAND_TAG only. */
@@ -123,9 +137,9 @@ export function putRejectedInvalidRequest(
   reason: number,
   commandTag: number,
 ): number {
-  const at = putRejected(view, offset, tag, CATEGORY.DEFINITE_FAILURE, FAILURE.INVALID_REQUEST);
+  const at = putRejected(view, offset, tag, DEFINITE_FAILURE, INVALID_REQUEST);
   view.setUint8(at, reason);
-  if (reason !== INVALID_REQUEST_REASON.INVALID_COMMAND_TAG) return at + 1;
+  if (reason !== INVALID_COMMAND_TAG) return at + 1;
   view.setUint8(at + 1, commandTag);
   return at + 2;
 }
@@ -141,7 +155,7 @@ export function putRejectedSlotOverflow(
   deltaLo: number,
   deltaHi: number,
 ): number {
-  const at = putRejected(view, offset, tag, CATEGORY.DEFINITE_FAILURE, FAILURE.SLOT_OVERFLOW);
+  const at = putRejected(view, offset, tag, DEFINITE_FAILURE, SLOT_OVERFLOW);
   view.setUint8(at, kind);
   return putU64(view, putU64(view, at + 1, slotLo, slotHi), deltaLo, deltaHi);
 }
@@ -156,7 +170,7 @@ export function putRejectedCommandTooLarge(
   maxLo: number,
   maxHi: number,
 ): number {
-  const at = putRejected(view, offset, tag, CATEGORY.DEFINITE_FAILURE, FAILURE.COMMAND_TOO_LARGE);
+  const at = putRejected(view, offset, tag, DEFINITE_FAILURE, COMMAND_TOO_LARGE);
   return putU64(view, putU64(view, at, encodedLenLo, encodedLenHi), maxLo, maxHi);
 }
 
@@ -168,7 +182,7 @@ export function putRejectedLsnExhausted(
   lastAppliedLo: number,
   lastAppliedHi: number,
 ): number {
-  const at = putRejected(view, offset, tag, CATEGORY.DEFINITE_FAILURE, FAILURE.LSN_EXHAUSTED);
+  const at = putRejected(view, offset, tag, DEFINITE_FAILURE, LSN_EXHAUSTED);
   return putU64(view, at, lastAppliedLo, lastAppliedHi);
 }
 
@@ -180,7 +194,7 @@ export function putRejectedOverloaded(
   queueDepth: number,
   queueCapacity: number,
 ): number {
-  const at = putRejected(view, offset, tag, CATEGORY.DEFINITE_FAILURE, FAILURE.OVERLOADED);
+  const at = putRejected(view, offset, tag, DEFINITE_FAILURE, OVERLOADED);
   view.setInt32(at, queueDepth, true);
   view.setInt32(at + 4, queueCapacity, true);
   return at + 8;
@@ -188,12 +202,12 @@ export function putRejectedOverloaded(
 
 /** Rejected: writing or syncing failed while this was in flight (indefinite). */
 export function putRejectedStorageFailure(view: DataView, offset: number, tag: number): number {
-  return putRejected(view, offset, tag, CATEGORY.INDEFINITE, FAILURE.STORAGE_FAILURE);
+  return putRejected(view, offset, tag, INDEFINITE, STORAGE_FAILURE);
 }
 
 /** Rejected: no room for the next frame, nothing written. */
 export function putRejectedStorageFull(view: DataView, offset: number, tag: number): number {
-  return putRejected(view, offset, tag, CATEGORY.DEFINITE_FAILURE, FAILURE.STORAGE_FULL);
+  return putRejected(view, offset, tag, DEFINITE_FAILURE, STORAGE_FULL);
 }
 
 /** Resource found; `state` is one of core's RESOURCE_STATE. */
@@ -213,7 +227,7 @@ export function putResourceFound(
   versionLo: number,
   versionHi: number,
 ): number {
-  view.setUint8(offset, RESPONSE.RESOURCE_FOUND);
+  view.setUint8(offset, RESOURCE_FOUND);
   let at = putU128(view, offset + 1, id0, id1, id2, id3);
   view.setUint8(at, state);
   at = putOptU128(view, at + 1, hasReservationId, reservation0, reservation1, reservation2, reservation3);
@@ -254,14 +268,14 @@ export function putTickApplied(
   lastAppliedLo: number,
   lastAppliedHi: number,
 ): number {
-  view.setUint8(offset, RESPONSE.TICK_APPLIED);
+  view.setUint8(offset, TICK_APPLIED);
   view.setInt32(offset + 1, processedCount, true);
   return putOptU64(view, offset + 5, hasLastApplied, lastAppliedLo, lastAppliedHi);
 }
 
 /** Head of a batch result; `count` submit committed or rejected follow, put by their own writers. */
 export function putBatchResult(view: DataView, offset: number, count: number): number {
-  view.setUint8(offset, RESPONSE.BATCH_RESULT);
+  view.setUint8(offset, BATCH_RESULT);
   view.setUint16(offset + 1, count, true);
   return offset + 3;
 }

@@ -56,6 +56,36 @@ test('a chunk buffer that is reused for every read, as a socket does it', () => 
   expect(frames.map(frame => frame.length)).toEqual([1, 2, 50, 1]);
 });
 
+test('who looks ahead is told of the frames of a chunk before they come, and of each stretch once', () => {
+  fc.assert(
+    fc.property(anyFrames, fc.integer({min: 1, max: 9_000}), fc.integer({min: 0, max: 4}), (frames, size, most) => {
+      const stream = streamOf(frames);
+      const seen: number[] = [];
+      let announced = 0;
+      const splitter = new FrameSplitter(
+        1_000_000,
+        (_view, _bytes, _offset, length) => {
+          seen.push(length);
+          if (announced > 0) announced--;
+        },
+        (view, offset, end) => {
+          expect(announced).toBe(0);
+          expect(view.getUint32(offset, true)).toBe(frames[seen.length]?.length);
+          for (let at = offset; announced < most && end - at >= 4; announced++) {
+            const length = view.getUint32(at, true);
+            if (end - at - 4 < length) break;
+            at += 4 + length;
+          }
+          return announced;
+        },
+      );
+      for (let at = 0; at < stream.length; at += size) splitter.push(stream.subarray(at, at + size));
+      expect(seen).toEqual(frames.map(frame => frame.length));
+    }),
+    {numRuns: 200},
+  );
+});
+
 test('a frame within one chunk is not copied', () => {
   const stream = streamOf([Uint8Array.of(7, 7)]);
   let same = false;

@@ -28,7 +28,7 @@ export {
 export {Hash128} from './hash.ts';
 export {checkInvariants} from './invariants/check.ts';
 export {AllocDb, type Lanes} from './machine/alloc_db.ts';
-export {Lookahead} from './machine/lookahead.ts';
+export type {Lookahead} from './machine/lookahead.ts';
 export {historyOverflows, overflowOf, SlotOverflow} from './machine/slots.ts';
 export {
   LOOKUP,

@@ -15,11 +15,12 @@ export {
 } from './config.ts';
 export {AnswerBuffer} from './engine/answer_buffer.ts';
 export {RECORD_TYPE} from './engine/command_log.ts';
+export type {EngineOptions} from './engine/engine_options.ts';
 export {ExpirationTicker} from './engine/expiration_ticker.ts';
 export {LatencyHistogram} from './engine/latency_histogram.ts';
 export type {CommandCount, EngineMetrics, TableFill} from './engine/metrics.ts';
 export type {RecoveryFacts} from './engine/reads.ts';
-export {type EngineOptions, type EngineState, SingleNodeEngine} from './engine/single_node_engine.ts';
+export {type EngineState, SingleNodeEngine} from './engine/single_node_engine.ts';
 export {type SlotClock, type SlotPolicy, TRUST_REQUEST_SLOTS} from './engine/slot_source.ts';
 export {isOpenError, OpenError, type OpenErrorCode} from './errors.ts';
 export {configOfLimits, type DatabaseLimits} from './limits.ts';

@@ -17,8 +17,9 @@ import {
 } from '@allocdb/api';
 import {type AllocDb, bigintOfU64} from '@allocdb/core';
 import {MonotonicSlotClock} from './clock.ts';
+import type {EngineOptions} from './engine/engine_options.ts';
 import {ExpirationTicker} from './engine/expiration_ticker.ts';
-import {type EngineOptions, SingleNodeEngine} from './engine/single_node_engine.ts';
+import {SingleNodeEngine} from './engine/single_node_engine.ts';
 import {configOfLimits, type DatabaseLimits} from './limits.ts';
 
 /** How to open an embedded database. */

@@ -9,25 +9,24 @@
  */
 import {assert} from '../assert.ts';
 import {decodeClientCommand, decodeInternalCommand} from '../codec/command_decoder.ts';
-import {CommandRegisters, type DecodeStatus, REG} from '../command.ts';
+import {CommandRegisters, type DecodeStatus} from '../command.ts';
 import {type CoreConfig, operationWindowOf, validateCoreConfig} from '../config.ts';
-import {fingerprint} from '../fingerprint.ts';
-import {Hash128, KeyHash} from '../hash.ts';
+import {KeyHash} from '../hash.ts';
 import type {Outcome} from '../outcome.ts';
-import {RESULT, type ResultCode} from '../result.ts';
+import {RESULT} from '../result.ts';
 import type {SnapshotReader} from '../snapshot/snapshot_reader.ts';
-import {GRANT_FLAG, OPERATION, OperationTable} from '../table/operation_table.ts';
+import {OperationTable} from '../table/operation_table.ts';
 import {ReservationTable} from '../table/reservation_table.ts';
 import {ResourceTable} from '../table/resource_table.ts';
 import {RetireQueue} from '../table/retire_queue.ts';
 import {TimingWheel} from '../table/timing_wheel.ts';
-import {addU64, hiOf, loOf, ltU64} from '../words.ts';
+import {hiOf, loOf, ltU64} from '../words.ts';
 import {runCommand} from './dispatch.ts';
 import {expire} from './expire.ts';
+import {Lookahead} from './lookahead.ts';
+import {RetryCache} from './retry_cache.ts';
 
-const {OPERATION: REG_OPERATION} = REG;
-const {OPERATION_CONFLICT, OPERATION_TABLE_FULL} = RESULT;
-const {WORDS, FINGERPRINT, RESULT: OPERATION_RESULT, APPLIED_LSN, DEADLINE, RETIRE_AFTER} = OPERATION;
+const {OPERATION_TABLE_FULL} = RESULT;
 
 /** After so many commands, up to so many rows of each table are removed for good: more than were added meanwhile. */
 const SWEEP_EVERY = 32;
@@ -75,9 +74,9 @@ export class AllocDb {
   hasSlot: boolean = false;
   /** The snapshot that is being read, if any; see snapshot_reader.ts for what commands owe it. */
   snapshot: SnapshotReader | null = null;
-  private readonly hash128: Hash128 = new Hash128();
-  /** Tag of the operation that `findRetry` has looked up. */
-  private operationTag: number = 0;
+  /** Reads ahead for commands that come together; to use it or not changes nothing but time. */
+  readonly lookahead: Lookahead;
+  private readonly retryCache: RetryCache;
   private readonly sweptRows: Int32Array = new Int32Array(SWEEP_ROWS);
   /** Commands since rows were removed. */
   private unswept: number = 0;
@@ -97,6 +96,8 @@ export class AllocDb {
     this.maxTtl = lanesOf(config.maxTtlSlots);
     this.historyWindow = lanesOf(config.reservationHistoryWindowSlots);
     this.operationWindow = lanesOf(operationWindowOf(config));
+    this.lookahead = new Lookahead(this);
+    this.retryCache = new RetryCache(this);
   }
 
   /** True while no command was applied and no snapshot loaded. */
@@ -124,34 +125,7 @@ export class AllocDb {
    * `out` with the first answer, or with operation_conflict if the command differs, and returns true.
    */
   findRetry(slotLo: number, slotHi: number, out: Outcome): boolean {
-    const w = this.command.words;
-    const w0 = w[REG_OPERATION];
-    const w1 = w[REG_OPERATION + 1];
-    const w2 = w[REG_OPERATION + 2];
-    const w3 = w[REG_OPERATION + 3];
-    const tag = this.operations.tagOf(w0, w1, w2, w3);
-    this.operationTag = tag;
-    const row = this.operations.find(tag, w0, w1, w2, w3, slotLo, slotHi);
-    fingerprint(this.command, this.hash128);
-    if (row < 0) return false;
-    const words = this.operations.words;
-    const at = row * WORDS;
-    const lanes = this.hash128.lanes;
-    const print = at + FINGERPRINT;
-    const same =
-      words[print] === lanes[0] &&
-      words[print + 1] === lanes[1] &&
-      words[print + 2] === lanes[2] &&
-      words[print + 3] === lanes[3];
-    const result = words[at + OPERATION_RESULT];
-    out.fromRetryCache = true;
-    out.appliedLsnLo = words[at + APPLIED_LSN];
-    out.appliedLsnHi = words[at + APPLIED_LSN + 1];
-    out.code = same ? ((result & 0xff) as ResultCode) : OPERATION_CONFLICT;
-    out.granted = same && (result & GRANT_FLAG) !== 0;
-    out.deadlineLo = words[at + DEADLINE];
-    out.deadlineHi = words[at + DEADLINE + 1];
-    return true;
+    return this.retryCache.find(this.command, slotLo, slotHi, out);
   }
 
   /**
@@ -180,7 +154,7 @@ export class AllocDb {
     if (this.operations.used >= this.operations.capacity) out.code = OPERATION_TABLE_FULL;
     else {
       out.code = runCommand(this, out);
-      this.remember(out);
+      this.retryCache.remember(out, this.slotLo, this.slotHi);
     }
     this.sweep();
   }
@@ -238,38 +212,5 @@ export class AllocDb {
       if (snapshot !== null) snapshot.saveReservation(sweptRows[i]);
       reservations.remove(sweptRows[i]);
     }
-  }
-
-  private remember(out: Outcome): void {
-    const w = this.command.words;
-    if (this.snapshot !== null) this.snapshot.saveOperation(this.operations.nextRow);
-    const row = this.operations.insert(
-      this.operationTag,
-      w[REG_OPERATION],
-      w[REG_OPERATION + 1],
-      w[REG_OPERATION + 2],
-      w[REG_OPERATION + 3],
-    );
-    const at = row * WORDS;
-    const words = this.operations.words;
-    const print = this.hash128.lanes;
-    words[at + FINGERPRINT] = print[0];
-    words[at + FINGERPRINT + 1] = print[1];
-    words[at + FINGERPRINT + 2] = print[2];
-    words[at + FINGERPRINT + 3] = print[3];
-    words[at + APPLIED_LSN] = out.appliedLsnLo;
-    words[at + APPLIED_LSN + 1] = out.appliedLsnHi;
-    words[at + DEADLINE] = out.granted ? out.deadlineLo : 0;
-    words[at + DEADLINE + 1] = out.granted ? out.deadlineHi : 0;
-    words[at + OPERATION_RESULT] = out.granted ? out.code | GRANT_FLAG : out.code;
-    const overflowed = addU64(
-      words,
-      at + RETIRE_AFTER,
-      this.slotLo,
-      this.slotHi,
-      this.operationWindow.lo,
-      this.operationWindow.hi,
-    );
-    assert(!overflowed, 'operation window was checked before the command was logged');
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Reading ahead. What a command needs lies anywhere in tables that no cache holds, and commands that come one after the
- * other wait for each line of memory by themselves. Whoever has several commands at hand notes them all and fetches what
+ * other wait for each line of memory by themselves. Whoever has several commands at hand notes them all and loads what
  * they need before the first is applied: then the processor waits for many lines at once.
  *
  * A pass of its own for each thing that is read, with nothing else in its loop: a processor looks only a few hundred
@@ -27,13 +27,17 @@ const NOTED_MAX = 256;
 
 export class Lookahead {
   private readonly db: AllocDb;
-  /** Tags of operations, of resources and of reservations; the latter two are overwritten by rows as they are read. */
-  private readonly operations: Int32Array = new Int32Array(NOTED_MAX);
+  /** Operation ids, four words each, and their tags, in the order in which they were noted. */
+  private readonly ids: Int32Array = new Int32Array(4 * NOTED_MAX);
+  private readonly tags: Int32Array = new Int32Array(NOTED_MAX);
+  /** Tags of resources and of reservations; they are overwritten by rows as they are read. */
   private readonly resources: Int32Array = new Int32Array(NOTED_MAX);
   private readonly reservations: Int32Array = new Int32Array(NOTED_MAX);
-  private operationCount: number = 0;
+  private noted: number = 0;
   private resourceCount: number = 0;
   private reservationCount: number = 0;
+  /** The first noted operation that was not asked for yet. */
+  private next: number = 0;
   /** What was read; kept only so that the reads happen. */
   private read: number = 0;
 
@@ -41,16 +45,30 @@ export class Lookahead {
     this.db = db;
   }
 
-  /** Notes the client payload at `offset`; of more than 256 before the next `fetch` the rest is left out. */
-  note(view: DataView, offset: number, length: number): void {
-    if (length < BYTES_MIN || this.operationCount === NOTED_MAX) return;
-    const {db} = this;
-    this.operations[this.operationCount++] = db.operations.tagOf(
-      view.getInt32(offset, true),
-      view.getInt32(offset + 4, true),
-      view.getInt32(offset + 8, true),
-      view.getInt32(offset + 12, true),
-    );
+  /** Forgets what was noted before. */
+  begin(): void {
+    this.noted = 0;
+    this.next = 0;
+    this.resourceCount = 0;
+    this.reservationCount = 0;
+  }
+
+  /** Notes the client payload at `offset`; false, and not noted, where 256 already are. */
+  note(view: DataView, offset: number, length: number): boolean {
+    const i = this.noted;
+    if (i === NOTED_MAX) return false;
+    if (length < BYTES_MIN) return true;
+    const {db, ids} = this;
+    const w0 = view.getInt32(offset, true);
+    const w1 = view.getInt32(offset + 4, true);
+    const w2 = view.getInt32(offset + 8, true);
+    const w3 = view.getInt32(offset + 12, true);
+    this.noted = i + 1;
+    ids[4 * i] = w0;
+    ids[4 * i + 1] = w1;
+    ids[4 * i + 2] = w2;
+    ids[4 * i + 3] = w3;
+    this.tags[i] = db.operations.tagOf(w0, w1, w2, w3);
     const subject = offset + SUBJECT_OFFSET;
     const tag = view.getUint8(offset + CLIENT_HEADER_BYTES);
     if (tag === RESERVE || tag === CREATE_RESOURCE) {
@@ -63,20 +81,28 @@ export class Lookahead {
     } else if (tag !== RESERVE_BUNDLE) {
       this.reservations[this.reservationCount++] = db.reservations.tagOf(view.getInt32(subject, true));
     }
+    return true;
   }
 
-  /** Reads what the noted commands will need, and forgets them. */
-  fetch(): void {
-    const {db} = this;
-    this.read ^= db.operations.index.touch(this.operations, this.operationCount);
-    this.fetchResources();
-    this.fetchReservations();
-    this.operationCount = 0;
-    this.resourceCount = 0;
-    this.reservationCount = 0;
+  /** Reads what the noted commands will need. */
+  load(): void {
+    this.read ^= this.db.operations.index.touch(this.tags, this.noted);
+    this.loadResources();
+    this.loadReservations();
   }
 
-  private fetchResources(): void {
+  /** Tag of an operation: as it was noted, if it is asked for in the same order, else computed. */
+  tagOf(w0: number, w1: number, w2: number, w3: number): number {
+    const {ids, next} = this;
+    const at = 4 * next;
+    if (next < this.noted && ids[at] === w0 && ids[at + 1] === w1 && ids[at + 2] === w2 && ids[at + 3] === w3) {
+      this.next = next + 1;
+      return this.tags[next];
+    }
+    return this.db.operations.tagOf(w0, w1, w2, w3);
+  }
+
+  private loadResources(): void {
     const rows = this.resources;
     const {words, index} = this.db.resources;
     index.guess(rows, this.resourceCount);
@@ -85,7 +111,7 @@ export class Lookahead {
     this.read ^= read;
   }
 
-  private fetchReservations(): void {
+  private loadReservations(): void {
     const rows = this.reservations;
     const {words, index} = this.db.reservations;
     const resources = this.db.resources.words;

@@ -5,6 +5,9 @@
 import {RECORD_FLAG, STATUS, type Status} from '@allocdb/wal';
 import type {CommandLog} from './command_log.ts';
 
+const {REQUIRED} = RECORD_FLAG;
+const {FRAME_FULL, OK, STORAGE_FULL} = STATUS;
+
 /** What is asked of the driver while a request is handled. */
 export interface LogHost {
   /** Makes room in the log by committing at once, if nothing is in flight; false when that is not possible now. */
@@ -26,9 +29,9 @@ export class LogAppender {
   append(type: number, slot: Int32Array, bytes: Uint8Array, offset: number, length: number): Status {
     const [slotLo, slotHi] = [slot[0] ?? 0, slot[1] ?? 0];
     try {
-      const status = this.log.append(type, RECORD_FLAG.REQUIRED, slotLo, slotHi, bytes, offset, length);
-      if (status !== STATUS.FRAME_FULL || !this.host.makeRoom()) return status;
-      return this.log.append(type, RECORD_FLAG.REQUIRED, slotLo, slotHi, bytes, offset, length);
+      const status = this.log.append(type, REQUIRED, slotLo, slotHi, bytes, offset, length);
+      if (status !== FRAME_FULL || !this.host.makeRoom()) return status;
+      return this.log.append(type, REQUIRED, slotLo, slotHi, bytes, offset, length);
     } catch (error) {
       return this.failed(error);
     }
@@ -38,7 +41,7 @@ export class LogAppender {
   room(records: number, payloadBytes: number): Status {
     try {
       const status = this.log.room(records, payloadBytes);
-      return status === STATUS.FRAME_FULL && this.host.makeRoom() ? this.log.room(records, payloadBytes) : status;
+      return status === FRAME_FULL && this.host.makeRoom() ? this.log.room(records, payloadBytes) : status;
     } catch (error) {
       return this.failed(error);
     }
@@ -53,12 +56,12 @@ export class LogAppender {
       member += 4 + length;
     }
     const status = this.room(count, bytes);
-    return status === STATUS.OK || status === STATUS.STORAGE_FULL;
+    return status === OK || status === STORAGE_FULL;
   }
 
   /** Nothing was taken, and nothing more will be: whoever asked finds the engine halted. */
   private failed(error: unknown): Status {
     this.host.logFailed(error);
-    return STATUS.FRAME_FULL;
+    return FRAME_FULL;
   }
 }

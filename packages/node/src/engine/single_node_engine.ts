@@ -17,46 +17,19 @@ import {
   requestCodecError,
 } from '@allocdb/api';
 import {type AllocDb, bigintOfU64} from '@allocdb/core';
-import {type CommitMode, type FileIo, nodeFileIo} from '@allocdb/wal';
+import {type FileIo, nodeFileIo} from '@allocdb/wal';
 import {EVENT_LOOP, type Scheduler} from '../clock.ts';
 import type {DatabaseConfig} from '../config.ts';
-import {Checkpointer, type CheckpointInfo, type CheckpointOptions} from '../storage/checkpointer.ts';
+import {Checkpointer, type CheckpointInfo} from '../storage/checkpointer.ts';
 import {type DataDirectory, openDirectory} from '../storage/data_directory.ts';
 import {AnswerBuffer, LENGTH_BYTES} from './answer_buffer.ts';
 import {DurableWaiters} from './durable_waiters.ts';
+import {DEFAULT_CHECKPOINT, type EngineOptions} from './engine_options.ts';
+import {framesAhead} from './frames_ahead.ts';
 import {type IdleHost, IdleMarker} from './idle_marker.ts';
 import {type EngineMetrics, readMetrics} from './metrics.ts';
-import {type SlotPolicy, SlotSource, TRUST_REQUEST_SLOTS} from './slot_source.ts';
+import {SlotSource, TRUST_REQUEST_SLOTS} from './slot_source.ts';
 import {Stepper} from './stepper.ts';
-
-/** How to open an engine; everything but `dir` has a default. */
-export interface EngineOptions {
-  readonly dir: string;
-  /** What to create the directory with; null to open it with what it was created with. */
-  readonly config?: DatabaseConfig | null;
-  readonly slots?: (db: AllocDb) => SlotPolicy;
-  /** How frames are written; adaptive measures the disk. */
-  readonly commitMode?: CommitMode;
-  /** Size of a file of the log; 64 MiB. A multiple of 4096. */
-  readonly segmentBytes?: number;
-  /** Most bytes that are synced at once; 8 MiB, or half a segment if that is less. */
-  readonly maxFrameBytes?: number;
-  /** Milliseconds of a slot, where a clock of the caller's counts them: kept with the directory, and compared. */
-  readonly slotMs?: number;
-  readonly checkpoint?: Partial<CheckpointOptions>;
-  /** After so long without a frame, the last one is proven by a marker in the log; 0 for never. Default 5. */
-  readonly idleMarkerMs?: number;
-  /** Files, clock of durations and randomness; the real ones unless a test simulates them. */
-  readonly io?: FileIo;
-  /** When the engine's own actions run; the event loop's unless a test simulates it. */
-  readonly scheduler?: Scheduler;
-}
-
-const DEFAULT_CHECKPOINT: CheckpointOptions = {
-  everyLogBytes: 256 << 20,
-  bytesPerSecond: 128 << 20,
-  retainLogBytes: 0,
-};
 
 /** Room for the answer to anything but a batch or a large lease, which grow. */
 const SINGLE_ANSWER_BYTES = 128;
@@ -200,6 +173,14 @@ export class SingleNodeEngine {
     return this.stepper.handle(view, bytes, offset, length, answers, true);
   }
 
+  /**
+   * May be called before a run of {@link SingleNodeEngine.submitBytes}: `view[offset..end)` holds the frames to come, each
+   * behind its length. Has memory read ahead for as many as it returns, and changes nothing else.
+   */
+  lookAhead(view: DataView, offset: number, end: number): number {
+    return framesAhead(this.db.lookahead, view, offset, end);
+  }
+
   /** A request and the promise of its response; resolves when what the response says is durable. */
   submit(request: ApiRequest): Promise<ApiResponse> {
     return new Promise((resolve, reject) => {
@@ -255,6 +236,8 @@ export class SingleNodeEngine {
     // A log that has failed may still be writing.
     await this.written;
     if (this.closed) return;
+    // What waits for nothing but the end of its turn is answered too.
+    this.stepper.deliver();
     this.idleMarker.end();
     this.closed = true;
     try {

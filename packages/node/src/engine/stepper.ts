@@ -35,11 +35,22 @@ import type {EngineLimits} from '../config.ts';
 import {AnswerBuffer, LENGTH_BYTES} from './answer_buffer.ts';
 import {type CommandLog, RECORD_TYPE} from './command_log.ts';
 import {EngineCounters} from './counters.ts';
+import {membersAhead} from './frames_ahead.ts';
 import {type PutHaltedMetrics, rewriteHalted, rewriteMembers} from './halted_answers.ts';
 import {LogAppender, type LogHost} from './log_appender.ts';
 import {ReadSide, type RecoveryFacts} from './reads.ts';
 import type {SlotSource} from './slot_source.ts';
 import {ExpirationTicks} from './ticks.ts';
+
+const {NONE: CODEC_NONE} = CODEC;
+const {STORAGE_FAILURE, ENGINE_HALTED} = FAILURE;
+const {SUBMIT, SUBMIT_BATCH, TICK_EXPIRATIONS} = REQUEST;
+const {SLOT} = REQUEST_LANES;
+const {SUBMIT_REJECTED} = RESPONSE;
+const {FIXED_RESPONSE_MAX, BATCH_RESULT_HEADER, SUBMIT_COMMITTED_MAX} = SIZE;
+const {NONE: DECODE_NONE} = DECODE;
+const {OK, STORAGE_FULL} = STATUS;
+const {CLIENT_COMMAND} = RECORD_TYPE;
 
 export class Stepper {
   readonly db: AllocDb;
@@ -109,38 +120,29 @@ export class Stepper {
   ): number {
     const {request} = this;
     const error = readRequest(view, offset, length, request);
-    if (error !== CODEC.NONE) return error;
+    if (error !== CODEC_NONE) return error;
     const prefix = answers.end;
     const at = prefix + LENGTH_BYTES;
-    answers.ensure(prefix, LENGTH_BYTES + SIZE.FIXED_RESPONSE_MAX);
+    answers.ensure(prefix, LENGTH_BYTES + FIXED_RESPONSE_MAX);
     let end: number;
     switch (request.tag) {
-      case REQUEST.SUBMIT: {
-        this.slots.effective(
-          request.words[REQUEST_LANES.SLOT] ?? 0,
-          request.words[REQUEST_LANES.SLOT + 1] ?? 0,
-          this.slot,
-        );
+      case SUBMIT: {
+        this.slots.effective(request.words[SLOT] ?? 0, request.words[SLOT + 1] ?? 0, this.slot);
         const full = bounded && this.queueDepth >= this.limits.maxSubmissionQueue;
         end = this.submit(view, bytes, request.payloadOffset, request.payloadLength, answers, at, full);
         break;
       }
-      case REQUEST.SUBMIT_BATCH:
+      case SUBMIT_BATCH:
         end = this.submitBatch(view, bytes, answers, at, bounded);
         break;
-      case REQUEST.TICK_EXPIRATIONS:
-        end = this.ticks.tick(
-          request.words[REQUEST_LANES.SLOT] ?? 0,
-          request.words[REQUEST_LANES.SLOT + 1] ?? 0,
-          answers,
-          at,
-        );
+      case TICK_EXPIRATIONS:
+        end = this.ticks.tick(request.words[SLOT] ?? 0, request.words[SLOT + 1] ?? 0, answers, at);
         break;
       default:
         end = this.reads.answer(request, answers, at);
     }
     this.complete(answers, prefix, end);
-    return CODEC.NONE;
+    return CODEC_NONE;
   }
 
   /** Puts the length before a response that was written behind `prefix`, and files it. */
@@ -237,12 +239,12 @@ export class Stepper {
   ): number {
     const {db, limits, outcome, slot, lsn} = this;
     const out = answers.view;
-    const tag = RESPONSE.SUBMIT_REJECTED;
+    const tag = SUBMIT_REJECTED;
     if (length > limits.maxCommandBytes) {
       return putRejectedCommandTooLarge(out, at, tag, length | 0, 0, limits.maxCommandBytes | 0, 0);
     }
     const status = db.decodeClient(view, offset, length);
-    if (status !== DECODE.NONE) return putRejectedInvalidRequest(out, at, tag, status, db.command.tag);
+    if (status !== DECODE_NONE) return putRejectedInvalidRequest(out, at, tag, status, db.command.tag);
     if (this.halted) return putRejectedEngineHalted(out, at, tag);
     const [slotLo, slotHi] = [slot[0] ?? 0, slot[1] ?? 0];
     if (!db.findRetry(slotLo, slotHi, outcome)) {
@@ -252,8 +254,8 @@ export class Stepper {
         return putRejectedSlotOverflow(out, at, tag, kind, slotLo, slotHi, deltaLo, deltaHi);
       }
       if (queueFull) return putRejectedOverloaded(out, at, tag, this.queueDepth, limits.maxSubmissionQueue);
-      const logged = this.appender.append(RECORD_TYPE.CLIENT_COMMAND, slot, bytes, offset, length);
-      if (logged !== STATUS.OK) return this.putNotLogged(answers, at, logged);
+      const logged = this.appender.append(CLIENT_COMMAND, slot, bytes, offset, length);
+      if (logged !== OK) return this.putNotLogged(answers, at, logged);
       db.applyFresh(lsn[0] ?? 0, lsn[1] ?? 0, slotLo, slotHi, outcome);
       this.openCommands++;
       this.queueDepth++;
@@ -280,9 +282,9 @@ export class Stepper {
 
   /** The answer to a command that the log did not take. */
   private putNotLogged(answers: AnswerBuffer, at: number, status: Status): number {
-    const tag = RESPONSE.SUBMIT_REJECTED;
+    const tag = SUBMIT_REJECTED;
     if (this.halted) return putRejectedEngineHalted(answers.view, at, tag);
-    if (status === STATUS.STORAGE_FULL) return putRejectedStorageFull(answers.view, at, tag);
+    if (status === STORAGE_FULL) return putRejectedStorageFull(answers.view, at, tag);
     // The frame in flight is still being written and the open one is full.
     return putRejectedOverloaded(answers.view, at, tag, this.queueDepth, this.limits.maxSubmissionQueue);
   }
@@ -290,7 +292,7 @@ export class Stepper {
   private submitBatch(view: DataView, bytes: Uint8Array, answers: AnswerBuffer, at: number, bounded: boolean): number {
     const {request, limits} = this;
     const count = request.batchCount;
-    answers.ensure(at, SIZE.BATCH_RESULT_HEADER + count * SIZE.SUBMIT_COMMITTED_MAX + SIZE.FIXED_RESPONSE_MAX);
+    answers.ensure(at, BATCH_RESULT_HEADER + count * SUBMIT_COMMITTED_MAX + FIXED_RESPONSE_MAX);
     let end = putBatchResult(answers.view, at, count);
     const depth = this.queueDepth;
     const tooMany = depth > 0 && depth + count > limits.maxSubmissionQueue;
@@ -301,13 +303,15 @@ export class Stepper {
     let undurable = end;
     let frames = this.durableFrames;
     let member = request.batchOffset;
-    this.slots.effective(request.words[REQUEST_LANES.SLOT] ?? 0, request.words[REQUEST_LANES.SLOT + 1] ?? 0, this.slot);
+    this.slots.effective(request.words[SLOT] ?? 0, request.words[SLOT + 1] ?? 0, this.slot);
+    let seen = 0;
     for (let i = 0; i < count; i++) {
+      if (i === seen) seen += membersAhead(this.db.lookahead, view, member, count - i);
       const length = view.getUint32(member, true);
       const haltedBefore = this.halted;
       const memberAt = end;
       end = refused
-        ? putRejectedOverloaded(answers.view, end, RESPONSE.SUBMIT_REJECTED, depth, limits.maxSubmissionQueue)
+        ? putRejectedOverloaded(answers.view, end, SUBMIT_REJECTED, depth, limits.maxSubmissionQueue)
         : this.submit(view, bytes, member + 4, length, answers, end, false);
       if (this.durableFrames !== frames) {
         frames = this.durableFrames;
@@ -316,7 +320,7 @@ export class Stepper {
       } else if (this.halted && !haltedBefore) {
         // The frame that held the members before this one has just failed.
         const own = answers.bytes.slice(memberAt, end);
-        end = rewriteMembers(answers.view, undurable, memberAt, FAILURE.STORAGE_FAILURE, answers.view, undurable);
+        end = rewriteMembers(answers.view, undurable, memberAt, STORAGE_FAILURE, answers.view, undurable);
         answers.bytes.set(own, end);
         end += own.length;
       }
@@ -354,8 +358,8 @@ export class Stepper {
     const rewritten = new AnswerBuffer();
     const putMetrics: PutHaltedMetrics = (view, at, response) => this.reads.putHaltedAgain(view, at, response);
     const inFlight = answers.inFlight ? flightEnd : releasedEnd;
-    rewriteHalted(bytes, releasedEnd, inFlight, durableEnd, FAILURE.STORAGE_FAILURE, putMetrics, rewritten);
-    rewriteHalted(bytes, inFlight, end, durableEnd, FAILURE.ENGINE_HALTED, putMetrics, rewritten);
+    rewriteHalted(bytes, releasedEnd, inFlight, durableEnd, STORAGE_FAILURE, putMetrics, rewritten);
+    rewriteHalted(bytes, inFlight, end, durableEnd, ENGINE_HALTED, putMetrics, rewritten);
     answers.replacePending(rewritten.bytes.subarray(0, rewritten.end));
     answers.inOpen = false;
     answers.inFlight = false;

@@ -29,6 +29,12 @@ import type {AnswerBuffer} from './answer_buffer.ts';
 import {RECORD_TYPE} from './command_log.ts';
 import type {Stepper} from './stepper.ts';
 
+const {TICK_REJECTED} = RESPONSE;
+const {NONE} = DECODE;
+const {WORDS, LSN, DEADLINE} = RESERVATION;
+const {STORAGE_FULL, OK} = STATUS;
+const {INTERNAL_COMMAND} = RECORD_TYPE;
+
 export class ExpirationTicks {
   private readonly stepper: Stepper;
   private readonly due: Int32Array;
@@ -55,7 +61,7 @@ export class ExpirationTicks {
     const {stepper, current, slot, overflow} = this;
     const {db} = stepper;
     const out = answers.view;
-    const tag = RESPONSE.TICK_REJECTED;
+    const tag = TICK_REJECTED;
     if (stepper.halted) return putRejectedEngineHalted(out, at, tag);
     if (!stepper.nextLsn(this.lsn)) return putRejectedLsnExhausted(out, at, tag, db.lastLsnLo, db.lastLsnHi);
     stepper.statedSlot(slotLo, slotHi, current);
@@ -69,8 +75,8 @@ export class ExpirationTicks {
     }
     const status = stepper.appender.room(count, count * EXPIRE_BYTES);
     if (stepper.halted) return putRejectedEngineHalted(out, at, tag);
-    if (status === STATUS.STORAGE_FULL) return putRejectedStorageFull(out, at, tag);
-    if (status !== STATUS.OK) {
+    if (status === STORAGE_FULL) return putRejectedStorageFull(out, at, tag);
+    if (status !== OK) {
       return putRejectedOverloaded(out, at, tag, stepper.queueDepth, stepper.limits.maxSubmissionQueue);
     }
     this.writePayloads(count);
@@ -84,12 +90,12 @@ export class ExpirationTicks {
     const {db} = this.stepper;
     const {words} = db.reservations;
     for (let i = 0; i < count; i++) {
-      const record = (this.due[i] ?? 0) * RESERVATION.WORDS;
-      this.ids[0] = words[record + RESERVATION.LSN] ?? 0;
-      this.ids[1] = words[record + RESERVATION.LSN + 1] ?? 0;
+      const record = (this.due[i] ?? 0) * WORDS;
+      this.ids[0] = words[record + LSN] ?? 0;
+      this.ids[1] = words[record + LSN + 1] ?? 0;
       this.ids[2] = db.shard.lo;
       this.ids[3] = db.shard.hi;
-      const deadline = record + RESERVATION.DEADLINE;
+      const deadline = record + DEADLINE;
       writeExpire(this.view, i * EXPIRE_BYTES, this.ids, 0, words[deadline] ?? 0, words[deadline + 1] ?? 0);
     }
   }
@@ -98,10 +104,10 @@ export class ExpirationTicks {
     const {stepper, slot, lsn} = this;
     const {db} = stepper;
     const offset = i * EXPIRE_BYTES;
-    const logged = stepper.appender.append(RECORD_TYPE.INTERNAL_COMMAND, slot, this.payloads, offset, EXPIRE_BYTES);
-    if (logged !== STATUS.OK) throw new Error('assertion failed: room for the whole tick was promised');
+    const logged = stepper.appender.append(INTERNAL_COMMAND, slot, this.payloads, offset, EXPIRE_BYTES);
+    if (logged !== OK) throw new Error('assertion failed: room for the whole tick was promised');
     const decoded = db.decodeInternal(this.view, offset, EXPIRE_BYTES);
-    if (decoded !== DECODE.NONE) throw new Error('assertion failed: an expire record decodes');
+    if (decoded !== NONE) throw new Error('assertion failed: an expire record decodes');
     stepper.nextLsn(lsn);
     db.applyInternal(lsn[0] ?? 0, lsn[1] ?? 0, slot[0] ?? 0, slot[1] ?? 0, this.outcome);
   }

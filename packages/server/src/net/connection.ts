@@ -82,8 +82,10 @@ export class Connection {
     this.#socket = socket;
     this.#host = host;
     this.#answers = new AnswerBuffer(() => this.#send());
-    this.#splitter = new FrameSplitter(host.limits.maxFrameBytes, (view, bytes, offset, length) =>
-      this.#onFrame(view, bytes, offset, length),
+    this.#splitter = new FrameSplitter(
+      host.limits.maxFrameBytes,
+      (view, bytes, offset, length) => this.#onFrame(view, bytes, offset, length),
+      (view, offset, end) => host.engine.lookAhead(view, offset, end),
     );
     socket.setNoDelay(true);
     socket.on('data', chunk => this.#onData(chunk));

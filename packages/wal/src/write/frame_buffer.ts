@@ -19,6 +19,8 @@ import {
 } from '../format/format.ts';
 import {type FrameHead, writeFrameHead} from '../format/frame_header.ts';
 
+const {TYPE, FLAGS, PAYLOAD_BYTES, STAMP} = RECORD;
+
 const WORD_COPY_BYTES_MAX = 256;
 
 export class FrameBuffer {
@@ -89,11 +91,11 @@ export class FrameBuffer {
 
   #putHeader(at: number, type: number, flags: number, stampLo: number, stampHi: number, length: number): void {
     const view = this.#view;
-    view.setUint16(at + RECORD.TYPE, type, true);
-    view.setUint16(at + RECORD.FLAGS, flags, true);
-    view.setInt32(at + RECORD.PAYLOAD_BYTES, length, true);
-    view.setInt32(at + RECORD.STAMP, stampLo, true);
-    view.setInt32(at + RECORD.STAMP + 4, stampHi, true);
+    view.setUint16(at + TYPE, type, true);
+    view.setUint16(at + FLAGS, flags, true);
+    view.setInt32(at + PAYLOAD_BYTES, length, true);
+    view.setInt32(at + STAMP, stampLo, true);
+    view.setInt32(at + STAMP + 4, stampHi, true);
   }
 
   #copy(at: number, bytes: Uint8Array, offset: number, length: number): void {

@@ -11,6 +11,9 @@ import {Lanes, valuesLeft} from '../format/words.ts';
 import {FrameBuffer} from './frame_buffer.ts';
 import {STATUS, type Status} from './status.ts';
 
+const {SCOPED} = RECORD_FLAG;
+const {RECORD_TOO_LARGE, OK, LSN_EXHAUSTED, FRAME_FULL, PENDING_FULL} = STATUS;
+
 /** No append passes this limit, so each one asks. */
 const ASK = -1;
 
@@ -74,16 +77,16 @@ export class FrameStage {
     length: number,
   ): Status {
     checkRange(bytes, offset, length);
-    if ((flags & RECORD_FLAG.SCOPED) !== 0) throw new RangeError('a scoped record needs its scope');
+    if ((flags & SCOPED) !== 0) throw new RangeError('a scoped record needs its scope');
     const {open} = this;
-    if (length > this.#maxRecordBytes) return STATUS.RECORD_TOO_LARGE;
+    if (length > this.#maxRecordBytes) return RECORD_TOO_LARGE;
     if (open.end + RECORD_HEADER_BYTES + length > this.#limit) {
       const status = this.#admit(1, RECORD_HEADER_BYTES + length);
-      if (status !== STATUS.OK) return status;
+      if (status !== OK) return status;
     }
     open.put(type, flags, stampLo, stampHi, bytes, offset, length);
     this.#advance();
-    return STATUS.OK;
+    return OK;
   }
 
   appendScoped(
@@ -98,12 +101,12 @@ export class FrameStage {
   ): Status {
     checkRange(bytes, offset, length);
     if (scope.length !== SCOPE_BYTES >> 2) throw new RangeError('a scope has five words');
-    if (length > this.#maxRecordBytes) return STATUS.RECORD_TOO_LARGE;
+    if (length > this.#maxRecordBytes) return RECORD_TOO_LARGE;
     const status = this.#admit(1, RECORD_HEADER_BYTES + SCOPE_BYTES + length);
-    if (status !== STATUS.OK) return status;
-    this.open.putScoped(type, flags | RECORD_FLAG.SCOPED, stampLo, stampHi, scope, bytes, offset, length);
+    if (status !== OK) return status;
+    this.open.putScoped(type, flags | SCOPED, stampLo, stampHi, scope, bytes, offset, length);
     this.#advance();
-    return STATUS.OK;
+    return OK;
   }
 
   room(records: number, payloadBytes: number): Status {
@@ -133,10 +136,10 @@ export class FrameStage {
   /** A control frame takes `bytes` of the active segment: the open frame moves to the next one if it must. */
   yieldRoom(bytes: number): Status {
     this.#limit = ASK;
-    if (this.open.records === 0 || this.openInNext) return STATUS.OK;
-    if (this.#segments.padded(this.open.end, false) <= this.#segments.freeBytes - bytes) return STATUS.OK;
+    if (this.open.records === 0 || this.openInNext) return OK;
+    if (this.#segments.padded(this.open.end, false) <= this.#segments.freeBytes - bytes) return OK;
     const status = this.#room.reserve(1);
-    this.openInNext = status === STATUS.OK;
+    this.openInNext = status === OK;
     return status;
   }
 
@@ -155,19 +158,19 @@ export class FrameStage {
     const room = this.#room;
     room.assertUsable();
     const end = this.open.end + bytes;
-    if (FRAME_HEADER_BYTES + bytes > this.#maxFrameBytes) return STATUS.RECORD_TOO_LARGE;
-    if (valuesLeft(this.next.lo, this.next.hi) < records) return STATUS.LSN_EXHAUSTED;
-    if (end > this.#maxFrameBytes) return STATUS.FRAME_FULL;
+    if (FRAME_HEADER_BYTES + bytes > this.#maxFrameBytes) return RECORD_TOO_LARGE;
+    if (valuesLeft(this.next.lo, this.next.hi) < records) return LSN_EXHAUSTED;
+    if (end > this.#maxFrameBytes) return FRAME_FULL;
     const pendingBytesMax = this.#maxPendingBytes - (this.frozen.records === 0 ? 0 : this.frozen.end);
-    if (end > pendingBytesMax) return STATUS.PENDING_FULL;
+    if (end > pendingBytesMax) return PENDING_FULL;
     if (!this.openInNext && this.#segments.padded(end, this.frozenInNext) > this.#restBytes()) {
       const status = room.reserve(this.frozenInNext ? 2 : 1);
-      if (status !== STATUS.OK) return status;
+      if (status !== OK) return status;
       this.openInNext = true;
     }
     const boundBytes = Math.min(this.#maxFrameBytes, pendingBytesMax);
     this.#limit = Math.min(boundBytes, this.openInNext ? this.#segments.freshBytes : this.#restBytes());
-    return STATUS.OK;
+    return OK;
   }
 
   /** What the segment behind the frozen frame has left. */
