@@ -105,7 +105,8 @@ export function decodeClientCommand(
     registers.membersOffset = at + 26;
   }
   readU128(view, offset, words, OPERATION);
-  registers.view = view;
+  // To store an object has a price, and mostly it is the same one.
+  if (registers.view !== view) registers.view = view;
   return NONE;
 }
 

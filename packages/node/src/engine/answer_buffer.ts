@@ -8,18 +8,20 @@
  * Nothing behind `releasedEnd` ever leaves. Not here: which frame an answer waits for (stepper.ts) and sockets.
  */
 
+import {BufferPool} from './buffer_pool.ts';
+
 /** Room of a connection's buffer before it grows; one for a single answer asks for less. */
 const INITIAL_BYTES = 4096;
 
-/** A buffer up to this size is kept when it is empty. */
-const KEPT_BYTES: number = 64 * 1024;
+const NOTHING: Uint8Array = new Uint8Array(0);
+const POOL: BufferPool = new BufferPool();
 
 /** Bytes of the length before each response. */
 export const LENGTH_BYTES = 4;
 
 export class AnswerBuffer {
-  bytes: Uint8Array;
-  view: DataView;
+  bytes: Uint8Array = NOTHING;
+  view: DataView = new DataView(NOTHING.buffer);
   releasedEnd: number = 0;
   flightEnd: number = 0;
   end: number = 0;
@@ -31,11 +33,14 @@ export class AnswerBuffer {
   isReady: boolean = false;
   /** Called once per turn in which answers were released; the transport takes and sends them. */
   readonly onReady: () => void;
+  private readonly initialBytes: number;
+  /** What the last burst has needed: taken at once for the next one. */
+  private usualBytes: number;
 
   constructor(onReady: () => void = () => undefined, initialBytes: number = INITIAL_BYTES) {
     this.onReady = onReady;
-    this.bytes = new Uint8Array(initialBytes);
-    this.view = new DataView(this.bytes.buffer);
+    this.initialBytes = initialBytes;
+    this.usualBytes = initialBytes;
   }
 
   /** Bytes that wait here, released or not. */
@@ -46,36 +51,40 @@ export class AnswerBuffer {
   /** Makes sure that `count` bytes can be written at `offset`; views taken before may be stale afterwards. */
   ensure(offset: number, count: number): void {
     if (offset + count <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(2 * this.bytes.length, offset + count));
-    grown.set(this.bytes);
-    this.bytes = grown;
-    this.view = new DataView(grown.buffer);
+    const held = this.bytes;
+    this.hold(Math.max(2 * held.length, offset + count, this.usualBytes));
+    this.bytes.set(held);
   }
 
-  /** Removes and returns the released responses, lengths included; null when there are none. The bytes are the caller's. */
+  /**
+   * Removes and returns the released responses, lengths included; null when there are none. The bytes are the caller's,
+   * who may give them back with {@link AnswerBuffer.recycle}.
+   */
   take(): Uint8Array | null {
     const count = this.releasedEnd;
     if (count === 0) return null;
-    if (count === this.end && this.bytes.length > KEPT_BYTES) return this.handOver();
-    const taken = this.bytes.slice(0, count);
-    this.bytes.copyWithin(0, count, this.end);
+    const {bytes, end} = this;
+    this.usualBytes = count > this.usualBytes / 4 ? bytes.length : Math.max(this.initialBytes, this.usualBytes / 2);
+    this.bytes = NOTHING;
+    if (end > count) {
+      this.hold(Math.max(end - count, this.usualBytes));
+      this.bytes.set(bytes.subarray(count, end));
+    }
     this.releasedEnd = 0;
     this.flightEnd -= count;
     this.durableEnd = Math.max(0, this.durableEnd - count);
-    this.end -= count;
-    return taken;
+    this.end = end - count;
+    return bytes.subarray(0, count);
   }
 
-  /** A buffer that a burst has made large leaves with the answers: a thousand idle connections must not keep theirs. */
-  private handOver(): Uint8Array {
-    const taken = this.bytes.subarray(0, this.end);
-    this.bytes = new Uint8Array(INITIAL_BYTES);
+  /** Gives back what `take` has returned, once it was sent: nobody may look at it any more. */
+  static recycle(taken: Uint8Array): void {
+    POOL.give(taken);
+  }
+
+  private hold(bytes: number): void {
+    this.bytes = bytes < INITIAL_BYTES ? new Uint8Array(bytes) : POOL.take(bytes);
     this.view = new DataView(this.bytes.buffer);
-    this.releasedEnd = 0;
-    this.flightEnd = 0;
-    this.durableEnd = 0;
-    this.end = 0;
-    return taken;
   }
 
   /**

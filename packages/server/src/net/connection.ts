@@ -224,7 +224,10 @@ export class Connection {
 
   #write(bytes: Uint8Array): void {
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
-    this.#socket.write(bytes, () => this.#resumeIfPossible());
+    this.#socket.write(bytes, () => {
+      AnswerBuffer.recycle(bytes);
+      this.#resumeIfPossible();
+    });
     if (this.#socket.writableLength > 0) this.#socket.setTimeout(this.#host.limits.slowConsumerMs);
   }
 

@@ -1,0 +1,38 @@
+/**
+ * Buffers that a busy connection fills and empties hundreds of times a second. A new one each time would be zeroed, paged
+ * in and collected each time, which costs more than what is written into it; so those that were sent come back here.
+ *
+ * Sizes are powers of two; of each size a bounded number of bytes is kept, shared by the whole process, so that idle
+ * connections keep nothing. Contents are leftovers: a taker writes before it reads.
+ */
+
+const SMALLEST_BYTES = 4096;
+const LARGEST_BYTES: number = 1 << 20;
+/** Most bytes that are kept of one size. */
+const KEPT_BYTES: number = 2 << 20;
+
+export class BufferPool {
+  /** Free buffers, by size doubled from the smallest on. */
+  private readonly free: ArrayBuffer[][] = [];
+
+  /** A buffer of at least so many bytes. */
+  take(bytes: number): Uint8Array {
+    let size = SMALLEST_BYTES;
+    let level = 0;
+    for (; size < bytes; size *= 2) level++;
+    return new Uint8Array(this.free[level]?.pop() ?? new ArrayBuffer(size));
+  }
+
+  /** Takes back the buffer behind `bytes`, of which nobody may hold any part. Others than it gave are left to the collector. */
+  give(bytes: Uint8Array): void {
+    const {buffer} = bytes;
+    if (!(buffer instanceof ArrayBuffer) || buffer.byteLength > LARGEST_BYTES) return;
+    let size = SMALLEST_BYTES;
+    let level = 0;
+    for (; size < buffer.byteLength; size *= 2) level++;
+    if (size !== buffer.byteLength) return;
+    this.free[level] ??= [];
+    const free = this.free[level] as ArrayBuffer[];
+    if ((free.length + 1) * size <= KEPT_BYTES) free.push(buffer);
+  }
+}
