@@ -267,7 +267,7 @@ export const WAL_WRITE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'stage: a record may pass the largest size',
     file: STAGE,
-    find: 'if (length > this.#maxRecordBytes) return STATUS.RECORD_TOO_LARGE;',
+    find: 'if (length > this.#maxRecordBytes) return RECORD_TOO_LARGE;',
     occurrence: 1,
     replace: '',
     killedBy: limits('a record or group that no frame can take'),
@@ -275,14 +275,14 @@ export const WAL_WRITE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'stage: a frame may pass the largest size',
     file: STAGE,
-    find: 'if (end > this.#maxFrameBytes) return STATUS.FRAME_FULL;',
+    find: 'if (end > this.#maxFrameBytes) return FRAME_FULL;',
     replace: '',
     killedBy: limits('a full frame refuses'),
   },
   {
     name: 'stage: lsns go round',
     file: STAGE,
-    find: 'if (valuesLeft(this.next.lo, this.next.hi) < records) return STATUS.LSN_EXHAUSTED;',
+    find: 'if (valuesLeft(this.next.lo, this.next.hi) < records) return LSN_EXHAUSTED;',
     replace: '',
     killedBy: limits('lsns end after'),
   },

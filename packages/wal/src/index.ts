@@ -65,7 +65,7 @@ export {type LogCursor, READ, type ReadEvent} from './read/log_cursor.ts';
 export type {PageOptions, RecordPage} from './read/pages.ts';
 export type {Pin} from './read/pins.ts';
 export type {ReadOptions} from './read/record_filter.ts';
-export type {LogRecord} from './read/record_view.ts';
+export type {LogRecord, RecordView} from './read/record_view.ts';
 export {type CopyWalOptions, copyWal} from './read/wal_copy.ts';
 export {type DumpEntry, type DumpOptions, dumpWal, type FrameKindName} from './read/wal_dump.ts';
 export {inspectWal, type ReadWalOptions, readWal, verifyWal, type WalReport} from './read/wal_reader.ts';

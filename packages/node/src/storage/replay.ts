@@ -18,9 +18,13 @@ import {
   overflowOf,
   SlotOverflow,
 } from '@allocdb/core';
-import {FRAME_HEADER_BYTES, type LogCursor, READ, RECORD_HEADER_BYTES} from '@allocdb/wal';
+import {FRAME_HEADER_BYTES, type LogCursor, READ, RECORD_HEADER_BYTES, type RecordView} from '@allocdb/wal';
 import {RECORD_TYPE} from '../engine/command_log.ts';
 import {OpenError} from '../errors.ts';
+
+const {CLIENT_COMMAND, INTERNAL_COMMAND} = RECORD_TYPE;
+const {NONE} = DECODE;
+const {END, RECORD, FRAME_END} = READ;
 
 /** Frames begin on multiples of this, as the engine opens its log. */
 const BLOCK_BYTES = 512;
@@ -35,6 +39,10 @@ export class Replayer {
   private readonly db: AllocDb;
   private readonly outcome: Outcome = new Outcome();
   private readonly overflow: SlotOverflow = new SlotOverflow();
+  /** Records of the frame, behind the present one, for which memory was read ahead. */
+  private seen: number = 0;
+  private readonly note = (record: RecordView): boolean =>
+    record.type !== CLIENT_COMMAND || this.db.lookahead.note(record.view, record.offset, record.length);
 
   constructor(db: AllocDb) {
     this.db = db;
@@ -47,18 +55,27 @@ export class Replayer {
       const [slot, last] = [bigintOfU64(stampLo, stampHi), bigintOfU64(db.lastSlotLo, db.lastSlotHi)];
       throw new OpenError('rewound_slot', `lsn ${lsnOf(cursor)} is of slot ${slot}, behind slot ${last} before it`);
     }
-    if (cursor.type === RECORD_TYPE.CLIENT_COMMAND) {
-      this.expect(db.decodeClient(cursor.view, cursor.offset, cursor.length) === DECODE.NONE, cursor);
+    if (this.seen > 0) this.seen--;
+    else this.lookAhead(cursor);
+    if (cursor.type === CLIENT_COMMAND) {
+      this.expect(db.decodeClient(cursor.view, cursor.offset, cursor.length) === NONE, cursor);
       this.expect(!overflowOf(db, stampLo, stampHi, overflow), cursor);
       db.applyClient(lsnLo, lsnHi, stampLo, stampHi, outcome);
     } else {
-      this.expect(cursor.type === RECORD_TYPE.INTERNAL_COMMAND, cursor);
-      this.expect(db.decodeInternal(cursor.view, cursor.offset, cursor.length) === DECODE.NONE, cursor);
+      this.expect(cursor.type === INTERNAL_COMMAND, cursor);
+      this.expect(db.decodeInternal(cursor.view, cursor.offset, cursor.length) === NONE, cursor);
       this.expect(!historyOverflows(db, stampLo, stampHi, overflow), cursor);
       db.applyInternal(lsnLo, lsnHi, stampLo, stampHi, outcome);
     }
     this.records++;
     if (this.markers.size + this.watched.size > 0) this.onLsn();
+  }
+
+  private lookAhead(cursor: LogCursor): void {
+    const {lookahead} = this.db;
+    lookahead.begin();
+    this.seen = cursor.ahead(this.note);
+    if (this.seen > 0) lookahead.load();
   }
 
   /**
@@ -82,11 +99,11 @@ export class Replayer {
   replay(cursor: LogCursor): void {
     let body = 0;
     try {
-      for (let event = cursor.next(); event !== READ.END; event = cursor.next()) {
-        if (event === READ.RECORD) {
+      for (let event = cursor.next(); event !== END; event = cursor.next()) {
+        if (event === RECORD) {
           body += RECORD_HEADER_BYTES + cursor.length;
           this.apply(cursor);
-        } else if (event === READ.FRAME_END) {
+        } else if (event === FRAME_END) {
           this.logBytes += BLOCK_BYTES * Math.ceil((FRAME_HEADER_BYTES + body) / BLOCK_BYTES);
           body = 0;
         }

@@ -47,6 +47,28 @@ function readToEnd(disk: SimDisk): number {
   return records;
 }
 
+test('what comes behind a record in its frame can be seen ahead of it, and the cursor stays', () => {
+  const disk = segmentWith(frame => {
+    for (let i = 2; i < 5; i++) frame.put(i, 1, 7, 0, Uint8Array.of(i, i), 0, 2);
+  });
+  const cursor = readWal({dir: '/log', io: disk});
+  const seen: number[][] = [];
+  for (let most = 9; cursor.next() === READ.RECORD; most = 2) {
+    const row: number[] = [];
+    const shown = cursor.ahead(({type, length, view, offset}) => {
+      if (row.length === most) return false;
+      row.push(type);
+      expect(length).toBe(type === 1 ? 50 : 2);
+      if (type > 1) expect(view.getUint8(offset)).toBe(type);
+      return true;
+    });
+    expect(shown).toBe(row.length);
+    seen.push(row);
+  }
+  expect(seen).toEqual([[1, 2, 3, 4], [2, 3], [3, 4], [4], []]);
+  cursor.close();
+});
+
 function setLength(frame: FrameBuffer, record: number, length: number): void {
   const at = 48 + record * 66 + RECORD.PAYLOAD_BYTES;
   new DataView(frame.bytes.buffer).setUint32(at, length, true);

@@ -14,6 +14,9 @@ import type {HeldPin} from './pins.ts';
 import {type ReadOptions, RecordFilter} from './record_filter.ts';
 import {RecordView} from './record_view.ts';
 
+const {DATA, SNAPSHOT} = FRAME_KIND;
+const {LSN, DIGEST} = MARKER;
+
 /**
  * What `next` found.
  * - `RECORD`: type, flags, lsn, stamp, offset and length say what it is
@@ -22,6 +25,7 @@ import {RecordView} from './record_view.ts';
  * - `END`: nothing more was durable when the cursor was made, or `to` was reached
  */
 export const READ = {END: 0, RECORD: 1, FRAME_END: 2, SNAPSHOT_MARKER: 3} as const;
+const {END: READ_END, RECORD: READ_RECORD, FRAME_END: READ_FRAME_END, SNAPSHOT_MARKER: READ_SNAPSHOT_MARKER} = READ;
 
 export type ReadEvent = (typeof READ)[keyof typeof READ];
 
@@ -42,6 +46,7 @@ export class LogCursor extends RecordView {
   readonly #to: Lanes = new Lanes();
   /** The lsn of the next record. */
   readonly #lsn: Lanes = new Lanes();
+  readonly #peek: RecordView = new RecordView();
   #at = 0;
   #end = 0;
   #left = 0;
@@ -66,22 +71,39 @@ export class LogCursor extends RecordView {
    */
   next(): ReadEvent {
     this.#checkUsable();
-    if (this.#isDone) return READ.END;
+    if (this.#isDone) return READ_END;
     for (;;) {
       if (this.#left > 0) {
         this.#readRecord();
         if (lessThan(this.#to.lo, this.#to.hi, this.lsnLo, this.lsnHi)) this.#isDone = true;
-        if (this.#isDone) return READ.END;
-        if (!this.#isBeforeStart() && this.#filter.takes(this.type, this.view, this.scopeOffset)) return READ.RECORD;
+        if (this.#isDone) return READ_END;
+        if (!this.#isBeforeStart() && this.#filter.takes(this.type, this.view, this.scopeOffset)) return READ_RECORD;
       } else if (this.#inFrame) {
         this.#inFrame = false;
         if (this.#at !== this.#end) this.#malformed();
-        if (!this.#isBeforeStart()) return READ.FRAME_END;
+        if (!this.#isBeforeStart()) return READ_FRAME_END;
       } else {
         const event = this.#nextFrame();
-        if (event !== READ.FRAME_END) return event;
+        if (event !== READ_FRAME_END) return event;
       }
     }
+  }
+
+  /**
+   * Shows the records that stand in the same frame behind the present one, all but their lsns and whatever the filter
+   * says, until `visit` answers false; returns how many it has shown. The cursor stays where it is. For readers that have
+   * a use for knowing what comes next.
+   */
+  ahead(visit: (record: RecordView) => boolean): number {
+    const peek = this.#peek;
+    peek.bytes = this.bytes;
+    peek.view = this.view;
+    let shown = 0;
+    for (let at = this.#at; shown < this.#left; shown++) {
+      at = peek.readAt(at, this.#end, this.#lsn);
+      if (at < 0 || !visit(peek)) break;
+    }
+    return shown;
   }
 
   /** Bytes stepped over so far because a control frame in them was damaged or never arrived. */
@@ -114,10 +136,10 @@ export class LogCursor extends RecordView {
   /** Enters the next frame: `END`, `SNAPSHOT_MARKER`, or `FRAME_END` for "go on with its records, if any". */
   #nextFrame(): ReadEvent {
     const walker = this.#walker;
-    if (walker === null) return READ.END;
+    if (walker === null) return READ_END;
     if (!walker.step()) {
       this.#pin?.advance(walker.frames.next.toBigint());
-      return READ.END;
+      return READ_END;
     }
     const {head, window, frameIndex, segment} = walker.frames;
     if (segment !== this.#segment) this.#pin?.advance(firstLsnOf(segment));
@@ -126,21 +148,21 @@ export class LogCursor extends RecordView {
     this.view = window.view;
     this.#at = frameIndex + FRAME_HEADER_BYTES;
     this.#end = this.#at + head.bodyBytes;
-    if (head.kind === FRAME_KIND.DATA) {
+    if (head.kind === DATA) {
       this.#left = head.records;
       this.#inFrame = true;
       this.#lsn.set(head.lsnLo, head.lsnHi);
-      return READ.FRAME_END;
+      return READ_FRAME_END;
     }
     this.#lsn.set(head.lsnLo, head.lsnHi);
     this.#lsn.add(1);
     const isBefore = !this.#lsn.isZero() && lessThan(this.#lsn.lo, this.#lsn.hi, this.#from.lo, this.#from.hi);
-    if (head.kind !== FRAME_KIND.SNAPSHOT || isBefore) return READ.FRAME_END;
-    this.lsnLo = this.view.getInt32(this.#at + MARKER.LSN, true);
-    this.lsnHi = this.view.getInt32(this.#at + MARKER.LSN + 4, true);
-    this.offset = this.#at + MARKER.DIGEST;
+    if (head.kind !== SNAPSHOT || isBefore) return READ_FRAME_END;
+    this.lsnLo = this.view.getInt32(this.#at + LSN, true);
+    this.lsnHi = this.view.getInt32(this.#at + LSN + 4, true);
+    this.offset = this.#at + DIGEST;
     this.length = this.#end - this.offset;
-    return READ.SNAPSHOT_MARKER;
+    return READ_SNAPSHOT_MARKER;
   }
 
   #readRecord(): void {

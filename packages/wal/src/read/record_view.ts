@@ -8,6 +8,9 @@ import {RECORD, RECORD_FLAG, RECORD_HEADER_BYTES, SCOPE_BYTES} from '../format/f
 import {type RecordScope, readScope} from '../format/scope.ts';
 import {type Lanes, toBigint} from '../format/words.ts';
 
+const {FLAGS, PAYLOAD_BYTES, TYPE, STAMP} = RECORD;
+const {REQUIRED, SCOPED} = RECORD_FLAG;
+
 /** A record taken out of the log: its own bytes, valid for ever. */
 export interface LogRecord {
   readonly lsn: bigint;
@@ -50,7 +53,7 @@ export class RecordView {
 
   /** Whether a reader that does not know the type must refuse the log. */
   get isRequired(): boolean {
-    return (this.flags & RECORD_FLAG.REQUIRED) !== 0;
+    return (this.flags & REQUIRED) !== 0;
   }
 
   /** A copy of the payload, or of a marker's digest. */
@@ -71,19 +74,19 @@ export class RecordView {
   readAt(at: number, end: number, lsn: Lanes): number {
     const {view} = this;
     if (at + RECORD_HEADER_BYTES > end) return -1;
-    const flags = view.getUint16(at + RECORD.FLAGS, true);
-    const length = view.getUint32(at + RECORD.PAYLOAD_BYTES, true);
+    const flags = view.getUint16(at + FLAGS, true);
+    const length = view.getUint32(at + PAYLOAD_BYTES, true);
     let offset = at + RECORD_HEADER_BYTES;
     this.scopeOffset = -1;
-    if ((flags & RECORD_FLAG.SCOPED) !== 0) {
+    if ((flags & SCOPED) !== 0) {
       this.scopeOffset = offset;
       offset += SCOPE_BYTES;
     }
     if (offset + length > end) return -1;
-    this.type = view.getUint16(at + RECORD.TYPE, true);
+    this.type = view.getUint16(at + TYPE, true);
     this.flags = flags;
-    this.stampLo = view.getInt32(at + RECORD.STAMP, true);
-    this.stampHi = view.getInt32(at + RECORD.STAMP + 4, true);
+    this.stampLo = view.getInt32(at + STAMP, true);
+    this.stampHi = view.getInt32(at + STAMP + 4, true);
     this.offset = offset;
     this.length = length;
     this.lsnLo = lsn.lo;
