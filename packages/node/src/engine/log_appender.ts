@@ -27,7 +27,8 @@ export class LogAppender {
 
   /** Appends a required record at a slot. The next lsn is taken only with status OK. */
   append(type: number, slot: Int32Array, bytes: Uint8Array, offset: number, length: number): Status {
-    const [slotLo, slotHi] = [slot[0] ?? 0, slot[1] ?? 0];
+    const slotLo = slot[0] ?? 0;
+    const slotHi = slot[1] ?? 0;
     try {
       const status = this.log.append(type, REQUIRED, slotLo, slotHi, bytes, offset, length);
       if (status !== FRAME_FULL || !this.host.makeRoom()) return status;

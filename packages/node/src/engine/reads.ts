@@ -124,7 +124,8 @@ export class ReadSide {
       return putTagOnly(view, at, ofResource ? RESPONSE.RESOURCE_ENGINE_HALTED : RESPONSE.RESERVATION_ENGINE_HALTED);
     }
     const {lastLsnLo, lastLsnHi} = stepper.db;
-    const [fenceLo, fenceHi] = [words[REQUEST_LANES.REQUIRED_LSN] ?? 0, words[REQUEST_LANES.REQUIRED_LSN + 1] ?? 0];
+    const fenceLo = words[REQUEST_LANES.REQUIRED_LSN] ?? 0;
+    const fenceHi = words[REQUEST_LANES.REQUIRED_LSN + 1] ?? 0;
     if (ltU64(lastLsnLo, lastLsnHi, fenceLo, fenceHi)) {
       const fence = ofResource ? RESPONSE.RESOURCE_FENCE_NOT_APPLIED : RESPONSE.RESERVATION_FENCE_NOT_APPLIED;
       return putFenceNotApplied(view, at, fence, fenceLo, fenceHi, !stepper.db.isEmpty, lastLsnLo, lastLsnHi);
@@ -222,7 +223,8 @@ export class ReadSide {
 
   private putReservation(answers: AnswerBuffer, at: number, words: Int32Array, tag: number): number {
     const {reservation, slot, stepper} = this;
-    const [slotLo, slotHi] = [slot[0] ?? 0, slot[1] ?? 0];
+    const slotLo = slot[0] ?? 0;
+    const slotHi = slot[1] ?? 0;
     const found = readReservation(stepper.db, words, REQUEST_LANES.ID, slotLo, slotHi, reservation);
     if (found === LOOKUP.NOT_FOUND) return putTagOnly(answers.view, at, RESPONSE.RESERVATION_NOT_FOUND);
     if (found === LOOKUP.RETIRED) return putTagOnly(answers.view, at, RESPONSE.RESERVATION_RETIRED);

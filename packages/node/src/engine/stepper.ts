@@ -246,7 +246,8 @@ export class Stepper {
     const status = db.decodeClient(view, offset, length);
     if (status !== DECODE_NONE) return putRejectedInvalidRequest(out, at, tag, status, db.command.tag);
     if (this.halted) return putRejectedEngineHalted(out, at, tag);
-    const [slotLo, slotHi] = [slot[0] ?? 0, slot[1] ?? 0];
+    const slotLo = slot[0] ?? 0;
+    const slotHi = slot[1] ?? 0;
     if (!db.findRetry(slotLo, slotHi, outcome)) {
       if (!this.nextLsn(lsn)) return putRejectedLsnExhausted(out, at, tag, db.lastLsnLo, db.lastLsnHi);
       if (overflowOf(db, slotLo, slotHi, this.overflow)) {
