@@ -1,31 +1,35 @@
 /**
  * Servers as processes of their own: started, waited for until they listen, asked how much processor time they took, and
- * ended, whatever happens. Both kinds say on stderr, as one line of JSON, where they listen.
- *
- * Where this package runs from sources, so do the servers, through tsx.
+ * ended, whatever happens. Both kinds say on stderr, as one line of JSON, where they listen, and the real one also when
+ * checkpoints begin and end.
  */
-import {type ChildProcess, spawn} from 'node:child_process';
+import type {ChildProcess} from 'node:child_process';
 import {readFileSync} from 'node:fs';
-import {dirname, join, resolve} from 'node:path';
-import {fileURLToPath} from 'node:url';
-
-const here = dirname(fileURLToPath(import.meta.url));
-const fromSources: boolean = import.meta.url.endsWith('.ts');
-const extension = fromSources ? 'ts' : 'js';
+import {join, resolve} from 'node:path';
+import {FROM_SOURCES, LastLines, PROGRAM_DIR, programOf, startProgram} from './child_process.ts';
 
 /** The program of the bare durable echo. */
-export const ECHO_PROGRAM: string = join(here, `echo_server.${extension}`);
+export const ECHO_PROGRAM: string = programOf('echo_server');
 /** The `allocdb` command: beside this package, in a workspace as in an installation. */
-export const ALLOCDB_PROGRAM: string = join(here, `../../server/${fromSources ? 'src' : 'dist'}/main.${extension}`);
+export const ALLOCDB_PROGRAM: string = join(
+  PROGRAM_DIR,
+  FROM_SOURCES ? '../../server/src/main.ts' : '../../server/dist/main.js',
+);
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 20_000;
-const STDERR_LINES_KEPT = 20;
 /** What the system counts processor time in, per second. */
 const TICKS_PER_SECOND = 100;
 
+/** Something that a server said on stderr, as it said it. */
+export interface ServerEvent {
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
 /** A server that listens. */
 export interface ChildServer {
+  readonly pid: number;
   readonly port: number;
   /** Processor time that it has taken, in milliseconds; null where the system does not say. */
   cpuMillis(): number | null;
@@ -35,92 +39,80 @@ export interface ChildServer {
   kill(): void;
 }
 
-/**
- * Starts `program` with `args` and resolves when it listens; rejects with its last words when it does not. With a
- * `profileDir` it leaves a CPU profile there when it ends.
- */
+/** How a server is started. */
+export interface StartOptions {
+  /** Where it leaves a CPU profile when it ends; null for none. */
+  readonly profileDir?: string | null;
+  /** How long it may take until it listens. */
+  readonly timeoutMs?: number;
+  /** Told what it says, from its start on. */
+  readonly onEvent?: (event: ServerEvent) => void;
+}
+
+/** Starts `program` with `args` and resolves when it listens; rejects with its last words when it does not. */
 export async function startServer(
   program: string,
   args: readonly string[],
-  profileDir: string | null = null,
+  {profileDir = null, timeoutMs = START_TIMEOUT_MS, onEvent = () => undefined}: StartOptions = {},
 ): Promise<ChildServer> {
   const profiling = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profileDir)}`];
-  const loader = fromSources ? ['--conditions=@allocdb/source', '--import', 'tsx'] : [];
-  const child = spawn(process.execPath, [...loader, ...profiling, program, ...args], {
-    cwd: here,
-    stdio: ['ignore', 'ignore', 'pipe'],
+  const child = startProgram(program, args, ['ignore', 'ignore', 'pipe'], profiling);
+  let onPort: (port: number) => void = () => undefined;
+  const words = new LastLines(child.stderr, line => {
+    const event = eventOf(line);
+    if (event === null) return;
+    const {port} = event.fields;
+    if (event.event === 'listening' && typeof port === 'number') onPort(port);
+    onEvent(event);
   });
-  const killWithUs = (): void => void child.kill('SIGKILL');
-  process.once('exit', killWithUs);
-  child.once('exit', () => process.off('exit', killWithUs));
-  const words = new LastWords(child);
-  const port = await words.listening();
+  const port = await listening(child, words, timeoutMs, whenListening => {
+    onPort = whenListening;
+  });
+  if (child.pid === undefined) throw new Error('assertion failed: a server that listens has a process');
   return {
+    pid: child.pid,
     port,
     cpuMillis: () => cpuMillisOf(child),
     stop: () => stopChild(child, words),
-    kill: killWithUs,
+    kill: () => void child.kill('SIGKILL'),
   };
 }
 
-/** The lines that a child writes to stderr: the one that names its port, and the last ones for error messages. */
-class LastWords {
-  readonly #child: ChildProcess;
-  readonly #lines: string[] = [];
-  #rest: string = '';
-  #onPort: (port: number) => void = () => undefined;
-
-  constructor(child: ChildProcess) {
-    this.#child = child;
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#take(text));
-  }
-
-  get text(): string {
-    return [...this.#lines, this.#rest].join('\n').trim();
-  }
-
-  async listening(): Promise<number> {
-    let timer: NodeJS.Timeout | null = null;
-    try {
-      return await new Promise<number>((resolve, reject) => {
-        const fail = (why: string): void => reject(new Error(`${why}\n${this.text}`));
-        timer = setTimeout(() => {
-          fail('the server does not listen');
-          this.#child.kill('SIGKILL');
-        }, START_TIMEOUT_MS);
-        this.#onPort = resolve;
-        this.#child.once('error', reject);
-        this.#child.once('close', code => fail(`the server ended with ${code} before it listened`));
-      });
-    } finally {
-      if (timer !== null) clearTimeout(timer);
-    }
-  }
-
-  #take(text: string): void {
-    const lines = (this.#rest + text).split('\n');
-    this.#rest = lines.pop() ?? '';
-    for (const line of lines) {
-      const port = portOf(line);
-      if (port !== null) this.#onPort(port);
-      this.#lines.push(line);
-      if (this.#lines.length > STDERR_LINES_KEPT) this.#lines.shift();
-    }
+async function listening(
+  child: ChildProcess,
+  words: LastLines,
+  timeoutMs: number,
+  setOnPort: (onPort: (port: number) => void) => void,
+): Promise<number> {
+  let timer: NodeJS.Timeout | null = null;
+  try {
+    return await new Promise<number>((onPort, reject) => {
+      const fail = (why: string): void => reject(new Error(`${why}\n${words.text}`));
+      timer = setTimeout(() => {
+        fail('the server does not listen');
+        child.kill('SIGKILL');
+      }, timeoutMs);
+      setOnPort(onPort);
+      child.once('error', reject);
+      child.once('close', code => fail(`the server ended with ${code} before it listened`));
+    });
+  } finally {
+    if (timer !== null) clearTimeout(timer);
   }
 }
 
-function portOf(line: string): number | null {
+function eventOf(line: string): ServerEvent | null {
   if (!line.startsWith('{')) return null;
   try {
     const entry: unknown = JSON.parse(line);
-    if (typeof entry !== 'object' || entry === null || !('event' in entry) || !('port' in entry)) return null;
-    return entry.event === 'listening' && typeof entry.port === 'number' ? entry.port : null;
+    if (typeof entry !== 'object' || entry === null || !('event' in entry)) return null;
+    return {event: String(entry.event), fields: {...entry}};
   } catch {
     return null;
   }
 }
 
-async function stopChild(child: ChildProcess, words: LastWords): Promise<void> {
+async function stopChild(child: ChildProcess, words: LastLines): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) {
     throw new Error(`the server ended by itself\n${words.text}`);
   }

@@ -4,6 +4,7 @@
  */
 import {tmpdir} from 'node:os';
 import {parseArgs} from 'node:util';
+import {CORE_RESOURCES_MIN} from './core_runner.ts';
 import type {LoadShape, Scenario} from './scenario.ts';
 import {SCENARIOS} from './scenarios/all.ts';
 
@@ -18,6 +19,9 @@ export interface CommandLine {
   readonly dir: string;
   readonly shapes: readonly LoadShape[];
   readonly resources: readonly number[];
+  readonly outstanding: readonly number[];
+  readonly rate: number | null;
+  readonly scale: number;
   readonly waiters: readonly number[];
   readonly replayMib: number;
   /** Directory for CPU profiles of servers; null for none. */
@@ -30,13 +34,21 @@ export interface CommandLine {
 export class UsageError extends Error {}
 
 const DEFAULT = {
-  seconds: '5',
+  seconds: '4',
   'warm-up': '2',
   repeat: '3',
   load: '1x1,1x64,1x1024,16x64,16x512',
-  resources: '10000,100000,1000000',
+  outstanding: '1,64,1024',
+  scale: '1',
+  resources: '1000,10000,100000,1000000',
   waiters: '1,16,256,2048',
   'replay-mib': '256',
+};
+
+/** What --full measures in their place. */
+const FULL = {
+  load: '1x1,1x8,1x64,1x512,1x1024,1x8192,16x1,16x64,16x512,1x1b64,16x1b256',
+  outstanding: '1,16,64,256,1024,4096',
 };
 
 export function helpText(): string {
@@ -44,8 +56,8 @@ export function helpText(): string {
   return [
     'usage: allocdb-bench [options]',
     '',
-    'scenarios, all of them where none is named:',
-    ...SCENARIOS.map(({name, about}) => `  ${name.padEnd(width)}  ${about}`),
+    'scenarios; where none is named, all but the large ones:',
+    ...SCENARIOS.map(({name, about, isLarge}) => `  ${name.padEnd(width)}  ${isLarge ? 'large: ' : ''}${about}`),
     '',
     'options:',
     '  --scenario NAME    run this one; may be given several times',
@@ -53,7 +65,14 @@ export function helpText(): string {
     `  --warm-up N        seconds before each run that do not count (${DEFAULT['warm-up']})`,
     `  --repeat N         runs of each figure; median, smallest and largest are shown (${DEFAULT.repeat})`,
     `  --dir DIR          where data is put and removed again (the system's temporary directory)`,
-    `  --load LIST        tcp: connections x commands outstanding on each (${DEFAULT.load})`,
+    '  --all              every scenario, the large ones too; they take up to half an hour and 10 GB below --dir',
+    '  --full             all the loads below instead of the few that are measured by default',
+    '  --load LIST        tcp: connections x requests outstanding on each, and how many commands share a request:',
+    `                     1x64, or 16x1b256 for batches of 256 (${DEFAULT.load};`,
+    `                     full ${FULL.load})`,
+    `  --outstanding LIST engine: commands outstanding (${DEFAULT.outstanding}; full ${FULL.outstanding})`,
+    '  --rate N           latency, checkpoint: arrivals per second; half of the highest rate, measured first, unless set',
+    '  --scale F          core, recovery, checkpoint: factor on the sizes of tables and logs, to try them small (1)',
     `  --resources LIST   core: table sizes (${DEFAULT.resources})`,
     `  --waiters LIST     log: records waited for at the same time (${DEFAULT.waiters})`,
     `  --replay-mib N     log: size of the log that is read back (${DEFAULT['replay-mib']})`,
@@ -80,16 +99,20 @@ function wholeOf(option: string, text: string, least: number): number {
 }
 
 function shapeOf(text: string): LoadShape {
-  const match = /^(\d+)x(\d+)$/.exec(text.trim());
-  const [connections, outstanding] = [Number(match?.[1]), Number(match?.[2])];
-  if (!(connections >= 1 && outstanding >= 1)) {
-    throw new UsageError(`--load must be like 1x64,16x512, got ${JSON.stringify(text)}`);
+  const match = /^(\d+)x(\d+)(?:b(\d+))?$/.exec(text.trim());
+  const [connections, outstanding, batch] = [Number(match?.[1]), Number(match?.[2]), Number(match?.[3] ?? 1)];
+  if (!(connections >= 1 && outstanding >= 1 && batch >= 1)) {
+    throw new UsageError(`--load must be like 1x64,16x512,1x1b64, got ${JSON.stringify(text)}`);
   }
-  return {connections, outstanding};
+  return match?.[3] === undefined ? {connections, outstanding} : {connections, outstanding, batch};
 }
 
-function scenariosOf(names: readonly string[]): readonly Scenario[] {
-  if (names.length === 0) return SCENARIOS;
+function listOf<T>(text: string, of: (each: string) => T): T[] {
+  return text.split(',').map(of);
+}
+
+function scenariosOf(names: readonly string[], all: boolean): readonly Scenario[] {
+  if (names.length === 0) return SCENARIOS.filter(({isLarge}) => all || isLarge !== true);
   return names.map(name => {
     const found = SCENARIOS.find(scenario => scenario.name === name);
     if (found !== undefined) return found;
@@ -100,16 +123,20 @@ function scenariosOf(names: readonly string[]): readonly Scenario[] {
 /** Reads the arguments. Throws UsageError naming the option that is wrong. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const values = valuesOf(args);
+  const lists = values.full === true ? {...DEFAULT, ...FULL} : DEFAULT;
   return {
     help: values.help ?? false,
-    scenarios: scenariosOf(values.scenario ?? []),
+    scenarios: scenariosOf(values.scenario ?? [], values.all ?? false),
     seconds: numberOf('seconds', values.seconds ?? DEFAULT.seconds, 0.05),
     warmUpSeconds: numberOf('warm-up', values['warm-up'] ?? DEFAULT['warm-up'], 0),
     repeat: wholeOf('repeat', values.repeat ?? DEFAULT.repeat, 1),
     dir: values.dir ?? tmpdir(),
-    shapes: (values.load ?? DEFAULT.load).split(',').map(shapeOf),
-    resources: (values.resources ?? DEFAULT.resources).split(',').map(text => wholeOf('resources', text, 2000)),
-    waiters: (values.waiters ?? DEFAULT.waiters).split(',').map(text => wholeOf('waiters', text, 1)),
+    shapes: listOf(values.load ?? lists.load, shapeOf),
+    resources: listOf(values.resources ?? DEFAULT.resources, text => wholeOf('resources', text, CORE_RESOURCES_MIN)),
+    outstanding: listOf(values.outstanding ?? lists.outstanding, text => wholeOf('outstanding', text, 1)),
+    rate: values.rate === undefined ? null : numberOf('rate', values.rate, 100),
+    scale: numberOf('scale', values.scale ?? DEFAULT.scale, 0.001),
+    waiters: listOf(values.waiters ?? DEFAULT.waiters, text => wholeOf('waiters', text, 1)),
     replayMib: wholeOf('replay-mib', values['replay-mib'] ?? DEFAULT['replay-mib'], 1),
     profileDir: values.profile ?? null,
     json: values.json ?? null,
@@ -125,6 +152,11 @@ interface Values {
   dir?: string;
   load?: string;
   resources?: string;
+  outstanding?: string;
+  rate?: string;
+  scale?: string;
+  all?: boolean;
+  full?: boolean;
   waiters?: string;
   'replay-mib'?: string;
   profile?: string;
@@ -146,6 +178,11 @@ function valuesOf(args: readonly string[]): Values {
         dir: text,
         load: text,
         resources: text,
+        outstanding: text,
+        rate: text,
+        scale: text,
+        all: {type: 'boolean'},
+        full: {type: 'boolean'},
         waiters: text,
         'replay-mib': text,
         profile: text,

@@ -1,17 +1,27 @@
 /**
- * The state machine alone, from bytes: decode, look for a retry, check slot arithmetic, apply, in batches, exactly as the
- * engine calls it, without log, answers or sockets. Only the batches are timed; making the next one is not.
+ * The state machine alone, from bytes: read ahead, decode, look for a retry, check slot arithmetic, apply, in batches, as
+ * the engine calls it, without log, answers or sockets. Only the batches are timed; making the next one is not.
  *
  * Every result is compared with what the workload expects, so that a figure is never one of refusals.
  */
 import {performance} from 'node:perf_hooks';
 import {AllocDb, DECODE, Outcome, overflowOf, RESULT, SlotOverflow} from '@allocdb/core';
-import {HOT_RESOURCES, PAYLOAD_BYTES_MAX, Workload, writeCreate, writeHotConfirm, writeHotReserve} from './workload.ts';
+import {
+  HOT_RESOURCES,
+  PAYLOAD_BYTES_MAX,
+  Workload,
+  writeCreate,
+  writeKeptConfirm,
+  writeKeptReserve,
+} from './workload.ts';
 import {TTL_SLOTS, workloadConfig} from './workload_config.ts';
 
 const BATCH = 256;
-/** More than a batch, so that the answer a lane needs has been given. */
+/** More than a batch, so that the answer a lane needs has been given; fewer where there are few resources. */
 const LANES = 1024;
+const LANES_MIN = 512;
+/** Fewest resources with which the lanes have one each. */
+export const CORE_RESOURCES_MIN: number = HOT_RESOURCES + LANES_MIN;
 /** At 100 ms to a slot, a million commands per second. */
 const COMMANDS_PER_SLOT = 100_000;
 
@@ -24,6 +34,7 @@ export interface CoreRun {
 export class CoreRunner {
   readonly db: AllocDb;
   readonly #workload: Workload;
+  readonly #lanes: number;
   readonly #bytes: Uint8Array = new Uint8Array(BATCH * PAYLOAD_BYTES_MAX);
   readonly #view: DataView = new DataView(this.#bytes.buffer);
   readonly #lengths: Int32Array = new Int32Array(BATCH);
@@ -38,11 +49,12 @@ export class CoreRunner {
   constructor(resources: number) {
     const seed = Int32Array.from({length: 8}, (_, i) => Math.imul(i + 1, 0x9e3779b1 | 0));
     this.db = new AllocDb(workloadConfig(resources).core, seed);
-    this.#workload = new Workload({lanes: LANES, resources, ttlSlots: TTL_SLOTS});
+    this.#lanes = resources < HOT_RESOURCES + LANES ? LANES_MIN : LANES;
+    this.#workload = new Workload({lanes: this.#lanes, resources, ttlSlots: TTL_SLOTS});
     for (let i = 0; i < resources; i++) this.#setUp(writeCreate(this.#view, 0, i, i));
     for (let i = 0; i < HOT_RESOURCES; i++) {
-      const reserved = this.#setUp(writeHotReserve(this.#view, 0, resources + 2 * i, i, TTL_SLOTS));
-      this.#setUp(writeHotConfirm(this.#view, 0, resources + 2 * i + 1, reserved));
+      const reserved = this.#setUp(writeKeptReserve(this.#view, 0, resources + 2 * i, i, TTL_SLOTS));
+      this.#setUp(writeKeptConfirm(this.#view, 0, resources + 2 * i + 1, reserved));
     }
   }
 
@@ -60,16 +72,26 @@ export class CoreRunner {
     return {commands, millis: elapsed};
   }
 
+  /** Applies at least so many commands, and reads no clock. */
+  runCommands(count: number): void {
+    for (let left = count; left > 0; left -= BATCH) {
+      this.#fillBatch();
+      this.#applyBatch();
+      this.#settleBatch();
+    }
+  }
+
   #fillBatch(): void {
     let at = 0;
     for (let i = 0; i < BATCH; i++) {
-      const length = this.#workload.writePayload((this.#lane + i) % LANES, this.#view, at);
+      const length = this.#workload.writePayload((this.#lane + i) % this.#lanes, this.#view, at);
       this.#lengths[i] = length;
       at += length;
     }
   }
 
   #applyBatch(): void {
+    this.#readAhead();
     let at = 0;
     const slot = this.#slot;
     for (let i = 0; i < BATCH; i++) {
@@ -77,6 +99,18 @@ export class CoreRunner {
       this.#codes[i] = this.#apply(at, length, slot);
       at += length;
     }
+  }
+
+  /** As the engine does for requests that arrive together. */
+  #readAhead(): void {
+    const {lookahead} = this.db;
+    lookahead.begin();
+    for (let i = 0, at = 0; i < BATCH; i++) {
+      const length = this.#lengths[i] as number;
+      lookahead.note(this.#view, at, length);
+      at += length;
+    }
+    lookahead.load();
   }
 
   #apply(at: number, length: number, slot: number): number {
@@ -93,7 +127,7 @@ export class CoreRunner {
   #settleBatch(): void {
     const first = this.#lsn - BATCH;
     for (let i = 0; i < BATCH; i++) {
-      const lane = (this.#lane + i) % LANES;
+      const lane = (this.#lane + i) % this.#lanes;
       const expected = this.#workload.expectedResult(lane);
       if (this.#codes[i] !== expected) {
         throw new Error(`lsn ${first + i}: expected result ${expected}, got ${this.#codes[i]}`);
@@ -101,7 +135,7 @@ export class CoreRunner {
       const lsn = first + i;
       this.#workload.settle(lane, lsn | 0, (lsn / 0x1_0000_0000) | 0, 0, 0);
     }
-    this.#lane = (this.#lane + BATCH) % LANES;
+    this.#lane = (this.#lane + BATCH) % this.#lanes;
     this.#slot = 1 + Math.floor(this.#lsn / COMMANDS_PER_SLOT);
   }
 

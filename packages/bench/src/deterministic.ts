@@ -17,7 +17,7 @@ import {
 } from '@allocdb/node';
 import {probeDisk, probeLine} from './disk_probe.ts';
 import {EnginePipeline, outcomeCounts} from './engine_pipeline.ts';
-import type {Cell, Table} from './report.ts';
+import type {Cell, Column, Table} from './report.ts';
 import {type BenchOptions, Expectations, type ScenarioReport} from './scenario.ts';
 import {spreadOf} from './stats.ts';
 
@@ -40,6 +40,17 @@ export interface Script {
   /** The slot at which metrics are read in the end. */
   readonly lastSlot: bigint;
   play(context: ScriptContext): Promise<void>;
+  /** What the script's rate is held against. */
+  readonly beside?: RateBeside;
+}
+
+/** Durable answers per second of something else, measured in the same run in the same way. */
+export interface RateBeside {
+  readonly name: string;
+  /** Least quotient of the script's rate and this one. */
+  readonly target: number;
+  /** Measures in a directory that is not there yet. */
+  measure(dir: string): Promise<number>;
 }
 
 /** One play: what was counted, how long it took, the metrics at its end, and the digest of the state. */
@@ -59,15 +70,22 @@ export async function playScript(script: Script, options: BenchOptions): Promise
   try {
     const probe = probeDisk(dir, 500);
     const plays: Play[] = [];
+    const rates: number[] = [];
     for (let i = 0; i < options.repeat; i++) {
       options.progress(`${script.name}: run ${i + 1} of ${options.repeat}`);
-      plays.push(await playOnce(script, join(dir, `run-${i}`), expectations));
+      const play = async (): Promise<void> => {
+        plays.push(await playOnce(script, join(dir, `run-${i}`), expectations));
+      };
+      const measure = async (): Promise<void> => {
+        if (script.beside !== undefined) rates.push(await script.beside.measure(join(dir, `beside-${i}`)));
+      };
+      for (const run of i % 2 === 0 ? [measure, play] : [play, measure]) await run();
     }
     const [first] = plays;
     if (first === undefined) throw new RangeError('a script is played at least once');
     for (const play of plays) expectations.equal('digest of every run', play.digest, first.digest);
     return {
-      tables: [countsTable(script, first), summaryTable(plays), metricsTable(first.metrics)],
+      tables: [countsTable(script, first), summaryTable(plays, rates, script.beside), metricsTable(first.metrics)],
       notes: [probeLine(probe)],
       failures: [...new Set(expectations.failures)],
     };
@@ -130,26 +148,29 @@ function countsTable(script: Script, play: Play): Table {
   };
 }
 
-function summaryTable(plays: readonly Play[]): Table {
+function summaryTable(plays: readonly Play[], rates: readonly number[], beside: RateBeside | undefined): Table {
   const [first] = plays;
+  const own = plays.map(({answers, millis}) => (answers * 1000) / millis);
+  const compared: [Column, Cell][] =
+    beside === undefined
+      ? []
+      : [
+          [{name: `${beside.name}, answers/s`, kind: 'rate'}, spreadOf(rates)],
+          [{name: 'ratio', kind: 'ratio'}, spreadOf(own.map((rate, i) => rate / (rates[i] ?? Number.NaN)))],
+          [{name: 'target', kind: 'ratio'}, beside.target],
+        ];
+  const cells: [Column, Cell][] = [
+    [{name: 'answers', kind: 'count'}, first?.answers ?? null],
+    [{name: 'durable answers/s', kind: 'rate'}, spreadOf(own)],
+    ...compared,
+    [{name: 'records', kind: 'count'}, first?.metrics.records ?? null],
+    [{name: 'log', kind: 'bytes'}, first?.metrics.logBytes ?? null],
+    [{name: 'digest', kind: 'text'}, first?.digest.toString(16).padStart(32, '0') ?? null],
+  ];
   return {
     title: 'Totals of a run, all counts asserted',
-    columns: [
-      {name: 'answers', kind: 'count'},
-      {name: 'durable answers/s', kind: 'rate'},
-      {name: 'records', kind: 'count'},
-      {name: 'log', kind: 'bytes'},
-      {name: 'digest', kind: 'text'},
-    ],
-    rows: [
-      [
-        first?.answers ?? null,
-        spreadOf(plays.map(({answers, millis}) => (answers * 1000) / millis)),
-        first?.metrics.records ?? null,
-        first?.metrics.logBytes ?? null,
-        first?.digest.toString(16).padStart(32, '0') ?? null,
-      ],
-    ],
+    columns: cells.map(([column]) => column),
+    rows: [cells.map(([, cell]) => cell)],
   };
 }
 

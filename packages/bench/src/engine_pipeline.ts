@@ -9,7 +9,7 @@ import {type ClientRequest, encodeClientRequest} from '@allocdb/core';
 import {AnswerBuffer, decodeResponse, encodeRequest, type SingleNodeEngine, type SubmitResponse} from '@allocdb/node';
 
 /** Requests that share a turn of the event loop, and so a frame of the log. */
-const TURN = 1024;
+export const TURN = 1024;
 
 export class EnginePipeline {
   /** Answers so far, and the time from their first request to the last of them being durable. */
@@ -29,6 +29,11 @@ export class EnginePipeline {
     const frames = requests.map(request =>
       encodeRequest({type: 'submit', requestSlot, payload: encodeClientRequest(request)}),
     );
+    return (await this.submitFrames(frames)).flatMap(answersOf);
+  }
+
+  /** Submits request frames in order, a turn after the other, and resolves with their answers, behind their lengths. */
+  async submitFrames(frames: readonly Uint8Array[]): Promise<Uint8Array[]> {
     const taken: Uint8Array[][] = [];
     const beganMs = performance.now();
     for (let first = 0; first < frames.length; first += TURN) {
@@ -36,7 +41,7 @@ export class EnginePipeline {
     }
     this.millis += performance.now() - beganMs;
     this.answers += frames.length;
-    return taken.flat().flatMap(answersOf);
+    return taken.flat();
   }
 
   /** Answers of one turn may come in two parts: those that waited for nothing, then those of the frame. */

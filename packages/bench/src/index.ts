@@ -2,6 +2,10 @@
  * The public surface: the scenarios and what their reports look like, for whoever runs them from a program. The command
  * is `main.ts`.
  */
+export {probeDisk, probeLine} from './disk_probe.ts';
+export {EngineSubject} from './engine_subjects.ts';
+export {LaneFeed, requestBytesMax} from './lane_feed.ts';
+export {type ConnectionOwner, LoadConnection} from './load_connection.ts';
 export {describeMachine, type Machine, machineLine} from './machine.ts';
 export {
   type Cell,
@@ -12,6 +16,9 @@ export {
   reportsToJson,
   type Table,
 } from './report.ts';
-export type {BenchOptions, LoadShape, Scenario, ScenarioReport} from './scenario.ts';
+export {type BenchOptions, type LoadShape, type Scenario, type ScenarioReport, shapeText} from './scenario.ts';
 export {SCENARIOS} from './scenarios/all.ts';
-export type {Spread} from './stats.ts';
+export {startDatabase} from './server_setup.ts';
+export {percentileOf, type Spread, spreadOf} from './stats.ts';
+export {HOT_RESOURCES, PAYLOAD_BYTES_MAX, PERIOD, STEP, Workload, writeResourceId} from './workload.ts';
+export {SERVER_RESOURCES, SLOT_MS, TTL_SLOTS} from './workload_config.ts';

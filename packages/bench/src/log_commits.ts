@@ -12,7 +12,7 @@ import {BareLog, frameBytesOf} from './log_bare.ts';
 import {LaneLoop, type LaneRun} from './log_lanes.ts';
 import {DEFAULT_FILE_BYTES, type LogSubject, WalSubject} from './log_subject.ts';
 import type {Cell, Table} from './report.ts';
-import type {BenchOptions, Expectations} from './scenario.ts';
+import {type BenchOptions, type Expectations, times} from './scenario.ts';
 import {spreadOf} from './stats.ts';
 
 /** Part of the seconds, and of the warm-up, that one run takes; a larger one where what counts happens rarely. */
@@ -73,10 +73,6 @@ interface RunPlan {
   /** Bounds beside the time; none where the log may change segments. */
   readonly warmUpRecords?: number;
   readonly records?: number;
-}
-
-function times(count: number): number[] {
-  return Array.from({length: count}, (_, i) => i);
 }
 
 async function runIn<T extends LogSubject>(

@@ -4,18 +4,12 @@
  * The target is about records: late optimizations show in some rounds, an allocation for each record in every one, so
  * it is the smallest round that is held against it.
  */
-import {execFile} from 'node:child_process';
-import {dirname, join} from 'node:path';
-import {fileURLToPath} from 'node:url';
-import {promisify} from 'node:util';
+import {numbersIn, runMeasurement} from './child_process.ts';
 import type {Table} from './report.ts';
 import {type Spread, spreadOf} from './stats.ts';
 
 const ROUNDS = 9;
 const TARGET_BYTES = 0.1;
-
-const here = dirname(fileURLToPath(import.meta.url));
-const fromSources: boolean = import.meta.url.endsWith('.ts');
 
 /** Bytes of heap for each record that is appended, and for each frame that is frozen and written. */
 export interface HeapBytes {
@@ -23,21 +17,10 @@ export interface HeapBytes {
   readonly perFrame: Spread;
 }
 
-function roundsOf(found: object, name: string): number[] {
-  const rounds: unknown = Object.entries(found).find(([key]) => key === name)?.[1];
-  if (Array.isArray(rounds) && rounds.every(each => typeof each === 'number')) return rounds;
-  throw new Error(`the process that looks at the heap did not report ${name}`);
-}
-
 /** Runs the program; its log is in `dir`, which is not there yet. Rejects with its last words when it fails. */
 export async function measureHeap(dir: string): Promise<HeapBytes> {
-  const loader = fromSources ? ['--conditions=@allocdb/source', '--import', 'tsx'] : [];
-  const program = join(here, `log_heap_program.${fromSources ? 'ts' : 'js'}`);
-  const args = [...loader, '--expose-gc', program, dir, String(ROUNDS)];
-  const {stdout} = await promisify(execFile)(process.execPath, args, {cwd: here});
-  const found: unknown = JSON.parse(stdout);
-  if (typeof found !== 'object' || found === null) throw new Error('the process that looks at the heap said nothing');
-  return {perRecord: spreadOf(roundsOf(found, 'perRecord')), perFrame: spreadOf(roundsOf(found, 'perFrame'))};
+  const found = await runMeasurement('log_heap_program', [dir, String(ROUNDS)], {nodeArgs: ['--expose-gc']});
+  return {perRecord: spreadOf(numbersIn(found, 'perRecord')), perFrame: spreadOf(numbersIn(found, 'perFrame'))};
 }
 
 /** Both figures, with the smallest round beside the median. */

@@ -7,6 +7,7 @@
  */
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {killChildren} from './child_process.ts';
 import {type CommandLine, helpText, parseCommandLine, UsageError} from './cli.ts';
 import {describeMachine, machineLine} from './machine.ts';
 import {formatReport, type NamedReport, reportsToJson} from './report.ts';
@@ -15,11 +16,16 @@ import {type BenchOptions, type Scenario, type ScenarioReport, shapeText} from '
 const EXIT = {OK: 0, FAILURE: 1, USAGE: 64} as const;
 
 function commandText(line: CommandLine): string {
-  const {scenarios, seconds, warmUpSeconds, repeat, shapes, resources, waiters, replayMib} = line;
-  const names = scenarios.map(({name}) => `--scenario ${name}`).join(' ');
-  const lists = `--load ${shapes.map(shapeText).join(',')} --resources ${resources.join(',')}`;
-  const log = `--waiters ${waiters.join(',')} --replay-mib ${replayMib}`;
-  return `allocdb-bench ${names} --seconds ${seconds} --warm-up ${warmUpSeconds} --repeat ${repeat} ${lists} ${log}`;
+  const {scenarios, seconds, warmUpSeconds, repeat, shapes, resources, outstanding, waiters} = line;
+  const {replayMib, scale, rate} = line;
+  return [
+    'allocdb-bench',
+    ...scenarios.map(({name}) => `--scenario ${name}`),
+    `--seconds ${seconds} --warm-up ${warmUpSeconds} --repeat ${repeat}`,
+    `--load ${shapes.map(shapeText).join(',')} --resources ${resources.join(',')}`,
+    `--outstanding ${outstanding.join(',')} --waiters ${waiters.join(',')} --replay-mib ${replayMib} --scale ${scale}`,
+    ...(rate === null ? [] : [`--rate ${rate}`]),
+  ].join(' ');
 }
 
 async function runScenario(scenario: Scenario, options: BenchOptions): Promise<ScenarioReport> {
@@ -60,9 +66,11 @@ async function main(args: readonly string[]): Promise<number> {
     return EXIT.OK;
   }
   const dir = mkdtempSync(join(line.dir, 'allocdb-bench-'));
-  const remove = (): void => rmSync(dir, {recursive: true, force: true});
+  // What children still write appears while the directory is removed: they go first, and it is tried again.
+  const remove = (): void => rmSync(dir, {recursive: true, force: true, maxRetries: 20, retryDelay: 50});
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
+      killChildren();
       remove();
       process.exit(EXIT.FAILURE);
     });

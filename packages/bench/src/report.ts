@@ -8,8 +8,11 @@ import type {Machine} from './machine.ts';
 import type {ScenarioReport} from './scenario.ts';
 import type {Spread} from './stats.ts';
 
-/** How a column's values are written: words, whole numbers, per second, quotients, percent, microseconds, bytes. */
-export type ColumnKind = 'text' | 'count' | 'rate' | 'ratio' | 'percent' | 'micros' | 'bytes';
+/**
+ * How a column's values are written: words, whole numbers, per second, quotients, percent, microseconds, seconds, bytes
+ * with a unit, and bytes of a single thing, which are few and may be parts of one.
+ */
+export type ColumnKind = 'text' | 'count' | 'rate' | 'ratio' | 'percent' | 'micros' | 'seconds' | 'bytes' | 'bytesEach';
 
 /** A column of a table. */
 export interface Column {
@@ -60,7 +63,9 @@ export function formatNumber(value: number | bigint, kind: ColumnKind): string {
   if (!Number.isFinite(number)) return '-';
   if (kind === 'rate') return scaled(number, ['', ' k', ' M'], 1000);
   if (kind === 'bytes') return scaled(number, [' B', ' KiB', ' MiB', ' GiB'], 1024);
-  if (kind === 'micros') return number.toFixed(number < 10 ? 1 : 0);
+  if (kind === 'micros') return number.toFixed(Math.abs(number) < 10 ? 1 : 0);
+  if (kind === 'bytesEach') return number.toFixed(Math.abs(number) < 10 ? 3 : 1);
+  if (kind === 'seconds') return number.toFixed(Math.abs(number) < 10 ? 3 : 1);
   if (kind === 'percent') return `${Math.round(number)} %`;
   return number.toFixed(2);
 }

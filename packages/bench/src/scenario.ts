@@ -21,6 +21,12 @@ export interface BenchOptions {
   readonly shapes: readonly LoadShape[];
   /** Table sizes, for scenarios of the state machine alone. */
   readonly resources: readonly number[];
+  /** Commands outstanding at the same time, for the engine in process. */
+  readonly outstanding: readonly number[];
+  /** Arrivals per second of an open loop; null for half of the highest rate, which is then measured first. */
+  readonly rate: number | null;
+  /** What the sizes of the large measurements are multiplied by; 1 as published. */
+  readonly scale: number;
   /** Waiters that commit at the same time, for the log alone. */
   readonly waiters: readonly number[];
   /** Size of the log that is read back, in MiB. */
@@ -31,10 +37,17 @@ export interface BenchOptions {
   readonly progress: (line: string) => void;
 }
 
-/** How a client loads a server: `outstanding` commands on each of `connections`. */
+/** How a client loads a server: `outstanding` requests on each of `connections`. */
 export interface LoadShape {
   readonly connections: number;
   readonly outstanding: number;
+  /** Commands of each request; 1 unless set. */
+  readonly batch?: number;
+}
+
+/** Commands of a request. */
+export function batchOf(shape: LoadShape): number {
+  return shape.batch ?? 1;
 }
 
 /** What a scenario found. */
@@ -51,12 +64,20 @@ export interface Scenario {
   readonly name: string;
   /** One line for the help text. */
   readonly about: string;
+  /** Takes minutes or gigabytes: runs when it is named, or with all. */
+  readonly isLarge?: boolean;
   run(options: BenchOptions): Promise<ScenarioReport>;
 }
 
-/** The shape as it is written on the command line and in tables, such as `16x64`. */
+/** The shape as it is written on the command line and in tables, such as `16x64`, or `1x4b64` for batches of 64. */
 export function shapeText(shape: LoadShape): string {
-  return `${shape.connections}x${shape.outstanding}`;
+  const batch = batchOf(shape);
+  return `${shape.connections}x${shape.outstanding}${batch === 1 ? '' : `b${batch}`}`;
+}
+
+/** 0 to `count`, for runs that are repeated. */
+export function times(count: number): number[] {
+  return Array.from({length: count}, (_, i) => i);
 }
 
 /** Collects failures by comparing counts; the messages name what was counted. */

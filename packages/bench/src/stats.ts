@@ -22,6 +22,11 @@ export function spreadOf(runs: readonly number[]): Spread {
   return {median: (low + high) / 2, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN, runs: [...runs]};
 }
 
+/** The spread of runs, or null for none. */
+export function spreadOrNull(runs: readonly number[]): Spread | null {
+  return runs.length === 0 ? null : spreadOf(runs);
+}
+
 /** The nearest-rank percentile of samples, sorted in place; `rank` is in (0, 1]. Throws RangeError for no samples. */
 export function percentileOf(samples: Float64Array, rank: number): number {
   if (samples.length === 0) throw new RangeError('a percentile needs at least one sample');

@@ -22,6 +22,8 @@ export type Step = (typeof STEP)[keyof typeof STEP];
 
 /** Bytes of a submit request around its payload: length, tag, slot, payload length. */
 export const SUBMIT_HEADER_BYTES: number = SIZE.FRAME_PREFIX + 1 + 8 + 4;
+/** Bytes of a submit batch before its members: length, tag, slot, count. Each member is a length and a payload. */
+export const BATCH_HEADER_BYTES: number = SIZE.FRAME_PREFIX + 1 + 8 + 2;
 /** Longest payload that is written here. */
 export const PAYLOAD_BYTES_MAX = 73;
 /** Bytes of a create_resource payload. */
@@ -68,32 +70,38 @@ function writeHeader(view: DataView, at: number, operation: number, lane: number
   view.setUint8(at + CLIENT_HEADER_BYTES, tag);
 }
 
-/** How many lanes, and over how many resources in all, the hot ones included. */
+/** How many lanes, and over which resources. */
 export interface WorkloadSize {
   readonly lanes: number;
+  /** Where the resources end that lanes have as their own. */
   readonly resources: number;
+  /** Where they begin; behind the hot ones unless set. Several workloads of one database must not share any. */
+  readonly firstResource?: number;
+  /** Number of the first operation, 0 unless set; for a database that has seen such a workload before. */
+  readonly firstOperation?: number;
   /** Slots for which a reserve asks; long enough that nothing expires. */
   readonly ttlSlots: number;
 }
 
 export class Workload {
   readonly lanes: number;
-  readonly resources: number;
   readonly #ttlSlots: number;
+  readonly #firstResource: number;
   readonly #resourcesPerLane: number;
   readonly #stride: number;
   readonly #positions: Int32Array;
   readonly #cursors: Int32Array;
   /** The reservation that each lane holds, four lanes of 32 bits. */
   readonly #held: Int32Array;
-  #operation: number = 0;
+  #operation: number;
 
-  constructor({lanes, resources, ttlSlots}: WorkloadSize) {
-    this.#resourcesPerLane = Math.floor((resources - HOT_RESOURCES) / lanes);
+  constructor({lanes, resources, ttlSlots, firstResource = HOT_RESOURCES, firstOperation = 0}: WorkloadSize) {
+    this.#resourcesPerLane = Math.floor((resources - firstResource) / lanes);
     if (this.#resourcesPerLane < 1)
-      throw new RangeError(`${lanes} lanes need at least ${HOT_RESOURCES + lanes} resources`);
+      throw new RangeError(`${lanes} lanes need at least ${firstResource + lanes} resources`);
     this.lanes = lanes;
-    this.resources = resources;
+    this.#operation = firstOperation;
+    this.#firstResource = firstResource;
     this.#ttlSlots = ttlSlots;
     this.#stride = coprimeStride(this.#resourcesPerLane);
     this.#positions = new Int32Array(lanes).fill(0);
@@ -140,6 +148,25 @@ export class Workload {
     return SUBMIT_HEADER_BYTES + length;
   }
 
+  /**
+   * Writes the next commands of so many lanes, from one on, as a submit batch with its length, and returns how many bytes
+   * that is.
+   */
+  writeBatchFrame(firstLane: number, count: number, view: DataView, at: number): number {
+    let end = at + BATCH_HEADER_BYTES;
+    for (let i = 0; i < count; i++) {
+      const length = this.writePayload(firstLane + i, view, end + 4);
+      view.setInt32(end, length, true);
+      end += 4 + length;
+    }
+    view.setInt32(at, end - at - SIZE.FRAME_PREFIX, true);
+    view.setUint8(at + 4, REQUEST.SUBMIT_BATCH);
+    view.setInt32(at + 5, 0, true);
+    view.setInt32(at + 9, 0, true);
+    view.setUint16(at + 13, count, true);
+    return end - at;
+  }
+
   /** The result that the lane's outstanding command must have. */
   expectedResult(lane: number): number {
     return this.stepOf(lane) === STEP.HOT ? RESULT.RESOURCE_BUSY : RESULT.OK;
@@ -162,8 +189,20 @@ export class Workload {
     const own = this.#resourcesPerLane;
     const cursor = ((this.#cursors[lane] as number) + this.#stride) % own;
     this.#cursors[lane] = cursor;
-    return HOT_RESOURCES + lane * own + cursor;
+    return this.#firstResource + lane * own + cursor;
   }
+}
+
+/**
+ * What a payload of the workload will be answered by, from its bytes alone: the answer's size in the low byte, its result
+ * above. For a server without a database, where a batch has no room to say so.
+ */
+export function answerOfPayload(view: DataView, at: number): number {
+  if (view.getUint8(at + CLIENT_HEADER_BYTES) !== COMMAND.RESERVE) return PLAIN_ANSWER_BYTES | (RESULT.OK << 8);
+  const resource = view.getInt32(at + CLIENT_HEADER_BYTES + 1 + 4, true);
+  return resource < HOT_RESOURCES
+    ? PLAIN_ANSWER_BYTES | (RESULT.RESOURCE_BUSY << 8)
+    : GRANT_ANSWER_BYTES | (RESULT.OK << 8);
 }
 
 /** Writes a create_resource payload and returns its length; `operation` tells it from every other of the setup. */
@@ -173,8 +212,8 @@ export function writeCreate(view: DataView, at: number, operation: number, resou
   return CREATE_BYTES;
 }
 
-/** Writes the reserve of a hot resource by the one who keeps it, and returns its length. */
-export function writeHotReserve(view: DataView, at: number, operation: number, resource: number, ttl: number): number {
+/** Writes the reserve of a resource by the one who keeps it, and returns its length. */
+export function writeKeptReserve(view: DataView, at: number, operation: number, resource: number, ttl: number): number {
   const body = at + CLIENT_HEADER_BYTES + 1;
   writeHeader(view, at, operation, SETUP_LANE, COMMAND.RESERVE);
   writeResourceId(view, body, resource);
@@ -184,8 +223,8 @@ export function writeHotReserve(view: DataView, at: number, operation: number, r
   return PAYLOAD_BYTES_MAX;
 }
 
-/** Writes the confirm of a reservation that {@link writeHotReserve} made; its id is the low u64 `lsn` of shard 0. */
-export function writeHotConfirm(view: DataView, at: number, operation: number, lsn: number): number {
+/** Writes the confirm of a reservation that {@link writeKeptReserve} made; its id is the low u64 `lsn` of shard 0. */
+export function writeKeptConfirm(view: DataView, at: number, operation: number, lsn: number): number {
   const body = at + CLIENT_HEADER_BYTES + 1;
   writeHeader(view, at, operation, SETUP_LANE, COMMAND.CONFIRM);
   view.setInt32(body, lsn | 0, true);

@@ -33,6 +33,22 @@ test('one resource has exactly one winner a round, and every loser is told why',
   `);
 });
 
+test('the rate of the crowd stands beside that of the workload', async () => {
+  const report = await playScript(hotSpotScript({contenders: 20, rounds: 2}), tinyOptions({repeat: 2}));
+  const [, totals] = report.tables;
+  expect(totals?.columns.slice(0, 5).map(({name}) => name)).toEqual([
+    'answers',
+    'durable answers/s',
+    'workload, answers/s',
+    'ratio',
+    'target',
+  ]);
+  const [, own, workload, ratio, target] = totals?.rows[0] ?? [];
+  for (const cell of [own, workload, ratio])
+    expect(cell).toMatchObject({runs: [expect.any(Number), expect.any(Number)]});
+  expect(target).toBe(0.9);
+});
+
 test('a single contender meets nobody', async () => {
   const report = await playScript(hotSpotScript({contenders: 1, rounds: 2}), tinyOptions());
   expect(report.failures).toEqual([]);

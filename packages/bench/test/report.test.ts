@@ -5,6 +5,7 @@ import {expect, test} from 'vitest';
 import {helpText, parseCommandLine} from '../src/cli.ts';
 import {fileSystemOf, machineLine} from '../src/machine.ts';
 import {formatNumber, formatReport, reportsToJson, type Table} from '../src/report.ts';
+import {shapeText} from '../src/scenario.ts';
 import {percentileOf, spreadOf} from '../src/stats.ts';
 
 const TABLE: Table = {
@@ -61,6 +62,11 @@ test.each([
   [25_257_472, 'bytes', '24.1 MiB'],
   [1_234_567, 'count', '1,234,567'],
   [119.6, 'micros', '120'],
+  [-4.25, 'micros', '-4.3'],
+  [0.7512, 'seconds', '0.751'],
+  [61.04, 'seconds', '61.0'],
+  [0.0421, 'bytesEach', '0.042'],
+  [112, 'bytesEach', '112.0'],
   [84.6, 'percent', '85 %'],
   [Number.NaN, 'ratio', '-'],
 ] as const)('%d as %s is %s', (value, kind, text) => {
@@ -93,11 +99,33 @@ test('the command line has defaults, and hands on what was said', () => {
   expect(parseCommandLine(['--']).scenarios.length).toBeGreaterThanOrEqual(4);
 });
 
+test('large scenarios run when they are named, or with all', () => {
+  const namesOf = (args: string[]): string[] => parseCommandLine(args).scenarios.map(({name}) => name);
+  const large = ['latency', 'recovery', 'checkpoint'];
+  expect(namesOf([]).filter(name => large.includes(name))).toEqual([]);
+  expect(namesOf(['--all'])).toEqual(expect.arrayContaining([...namesOf([]), ...large]));
+  expect(namesOf(['--scenario', 'recovery'])).toEqual(['recovery']);
+});
+
+test('the full lists are measured where no list is given', () => {
+  const short = parseCommandLine([]);
+  const full = parseCommandLine(['--full', '--outstanding', '7']);
+  expect(full.shapes.length).toBeGreaterThan(short.shapes.length);
+  expect(full.shapes).toContainEqual({connections: 16, outstanding: 1, batch: 256});
+  expect(full.outstanding).toEqual([7]);
+  expect(full.shapes.map(shapeText)).toContain('16x1b256');
+  expect(short).toMatchObject({rate: null, scale: 1});
+});
+
 test.each([
   [['--scenario', 'nothing'], /--scenario is one of hot-spot, .*got nothing/],
   [['--seconds', '0'], /--seconds must be a number from/],
   [['--repeat', '1.5'], /--repeat must be a whole number/],
   [['--load', '64'], /--load must be like/],
+  [['--load', '1x64b0'], /--load must be like/],
+  [['--outstanding', '0'], /--outstanding must be a number from 1/],
+  [['--rate', 'fast'], /--rate must be a number from/],
+  [['--scale', '0'], /--scale must be a number from/],
   [['--resources', '10'], /--resources must be a number from/],
   [['--nonsense'], /--nonsense/],
 ])('%j is refused', (args, message) => {
@@ -105,5 +133,6 @@ test.each([
 });
 
 test('the help lists every scenario', () => {
-  for (const name of ['hot-spot', 'retry-window', 'core', 'tcp']) expect(helpText()).toContain(`  ${name}`);
+  for (const name of ['hot-spot', 'retry-window', 'core', 'engine', 'tcp', 'latency', 'recovery', 'checkpoint'])
+    expect(helpText()).toContain(`  ${name}`);
 });

@@ -21,12 +21,28 @@ function medianOf(cell: Cell | undefined): number {
   return cell !== undefined && isSpread(cell) ? cell.median : Number.NaN;
 }
 
-test('core measures commands beside the reference table', async () => {
-  const report = await CORE.run(tinyOptions({resources: [2000, 3000]}));
+test('core measures commands beside the reference table, heap, and memory beside the formula', async () => {
+  const report = await CORE.run(tinyOptions({resources: [1000, 3000]}));
   expect(report.failures).toEqual([]);
   const rows = rowsOf(report.tables);
-  expect(rows.map(row => row[0])).toEqual([2000, 3000]);
+  expect(rows.map(row => row[0])).toEqual([1000, 3000]);
   for (const row of rows) expect(medianOf(row[1])).toBeGreaterThan(0);
+  const [, heap, memory] = report.tables;
+  expect(heap?.rows[0]?.[0]).toBe(100_000);
+  for (const [what, measured, , target] of memory?.rows ?? []) {
+    expect(Number(measured), String(what)).toBeGreaterThan(0);
+    expect(Number(measured), String(what)).toBeLessThanOrEqual(Number(target) + 0.05);
+  }
+  expect(memory?.rows).toHaveLength(8);
+});
+
+test('every shape is measured by tcp, batches too', async () => {
+  const options = tinyOptions({shapes: [{connections: 2, outstanding: 2, batch: 8}]});
+  const report = await TCP.run(options);
+  expect(report.failures).toEqual([]);
+  const [row] = rowsOf(report.tables);
+  expect(row?.[0]).toBe('2x2b8');
+  for (const cell of row?.slice(1, 4) ?? []) expect(medianOf(cell)).toBeGreaterThan(0);
 });
 
 test('tcp measures database and echo with the same client and leaves nothing behind', async () => {

@@ -6,7 +6,7 @@ import {decodeClientRequest} from '@allocdb/core';
 import {decodeRequest} from '@allocdb/node';
 import {expect, test} from 'vitest';
 import {coprimeStride} from '../src/stride.ts';
-import {HOT_RESOURCES, STEP, stepAt, Workload, writeCreate, writeHotConfirm} from '../src/workload.ts';
+import {HOT_RESOURCES, STEP, stepAt, Workload, writeCreate, writeKeptConfirm} from '../src/workload.ts';
 
 const SIZE = {lanes: 16, resources: 500, ttlSlots: 30};
 
@@ -84,7 +84,7 @@ test('payloads of the setup are commands', () => {
   const view = new DataView(bytes.buffer);
   const create = decodeClientRequest(bytes.slice(0, writeCreate(view, 0, 5, 5)));
   expect('command' in create && create.command.kind).toBe('create_resource');
-  const confirm = decodeClientRequest(bytes.slice(0, writeHotConfirm(view, 0, 6, 77)));
+  const confirm = decodeClientRequest(bytes.slice(0, writeKeptConfirm(view, 0, 6, 77)));
   expect('command' in confirm && confirm.command).toMatchObject({kind: 'confirm', reservationId: 77n});
 });
 

@@ -1,7 +1,7 @@
 /**
  * A workload that must not allocate: holds, sales, releases, bundles, refusals, repeats, conflicts and expirations over
- * 10,000 resources, from bytes in one buffer. Run by heap_gate.test.ts in a process of its own with --expose-gc; prints the
- * bytes that a command took from the heap in each round, and what was still there after the last one.
+ * 10,000 resources, read ahead and decoded from bytes in one buffer. Run by heap_gate.test.ts in a process of its own with
+ * --expose-gc; prints the bytes that a command took from the heap in each round, and what was still there after the last.
  *
  * Rounds are measured without a collection in between: what is allocated counts, even if it would be collected.
  */
@@ -162,6 +162,9 @@ class Workload {
   private submit(length: number): boolean {
     const {db, out} = this;
     if (this.commands % this.commandsPerSlot === 0) this.tick();
+    db.lookahead.begin();
+    db.lookahead.note(this.view, 0, length);
+    db.lookahead.load();
     if (db.decodeClient(this.view, 0, length) !== DECODE.NONE) throw new Error('a command of the workload decodes');
     if (db.findRetry(this.slot, 0, out)) throw new Error('an operation of the workload is new');
     if (overflowOf(db, this.slot, 0, this.overflow)) throw new Error('no slot of the workload overflows');

@@ -3,10 +3,24 @@
  * the longest last. A new scenario is a file beside this one and a line here.
  */
 import type {Scenario} from '../scenario.ts';
+import {CHECKPOINT} from './checkpoint.ts';
 import {CORE} from './core.ts';
+import {ENGINE} from './engine.ts';
 import {HOT_SPOT} from './hot_spot.ts';
+import {LATENCY} from './latency.ts';
 import {LOG} from './log.ts';
+import {RECOVERY} from './recovery.ts';
 import {RETRY_WINDOW} from './retry_window.ts';
 import {TCP} from './tcp.ts';
 
-export const SCENARIOS: readonly Scenario[] = [HOT_SPOT, RETRY_WINDOW, CORE, LOG, TCP];
+export const SCENARIOS: readonly Scenario[] = [
+  HOT_SPOT,
+  RETRY_WINDOW,
+  CORE,
+  LOG,
+  ENGINE,
+  TCP,
+  LATENCY,
+  RECOVERY,
+  CHECKPOINT,
+];

@@ -2,9 +2,11 @@
  * Commands per second of the state machine alone, at several table sizes, with the yardstick table beside it in the same
  * run. The quotient says how many gets of a bare table one command costs on this machine, whatever the machine.
  *
- * The runs of command and yardstick alternate, so that both see the same neighbours. Nothing here touches the disk.
+ * The runs of command and yardstick alternate, so that both see the same neighbours. Then, in processes of their own, what
+ * a command takes from the heap and what the tables take from memory. Nothing here touches the disk.
  */
 import {checkInvariants} from '@allocdb/core';
+import {coreHeapTable, coreMemoryTable} from '../core_memory.ts';
 import {CoreRunner} from '../core_runner.ts';
 import {referenceGetsPerSecond} from '../reference_table.ts';
 import type {Cell} from '../report.ts';
@@ -17,6 +19,10 @@ const TARGETS: ReadonlyMap<number, {commands: number; gets: number}> = new Map([
   [100_000, {commands: 2e6, gets: 48e6}],
   [1_000_000, {commands: 1.2e6, gets: 11.7e6}],
 ]);
+
+/** Commands over which the heap is looked at. */
+const HEAP_COMMANDS = 10e6;
+const HEAP_COMMANDS_MIN = 100_000;
 
 async function run(options: BenchOptions): Promise<ScenarioReport> {
   const expectations = new Expectations();
@@ -38,6 +44,8 @@ async function run(options: BenchOptions): Promise<ScenarioReport> {
     const attained = target === undefined ? null : (100 * (target.gets / target.commands)) / perCommand.median;
     rows.push([resources, spreadOf(rates), spreadOf(gets), perCommand, attained]);
   }
+  const heap = await coreHeapTable(Math.max(HEAP_COMMANDS_MIN, HEAP_COMMANDS * options.scale), options.progress);
+  const memory = await coreMemoryTable(expectations, options.progress);
   return {
     tables: [
       {
@@ -51,6 +59,8 @@ async function run(options: BenchOptions): Promise<ScenarioReport> {
         ],
         rows,
       },
+      heap,
+      memory,
     ],
     notes: ['100 % of target is the share of the u128 table that docs/performance.md asks for at that size'],
     failures: expectations.failures,
@@ -59,6 +69,6 @@ async function run(options: BenchOptions): Promise<ScenarioReport> {
 
 export const CORE: Scenario = {
   name: 'core',
-  about: 'commands per second of the state machine alone, beside a bare u128 table',
+  about: 'commands per second of the state machine alone, beside a bare u128 table; heap and memory',
   run,
 };

@@ -4,12 +4,14 @@
  * answer of the first time and logs nothing, and who comes after the release finds the reservation retired.
  *
  * The order of contenders rotates from round to round, and the winner confirms and releases from the middle of the
- * crowd, so that refusals before and after both occur.
+ * crowd, so that refusals before and after both occur. Beside it, the rate of the workload through the same pipeline: a
+ * hot spot must not be slower than what everybody does.
  */
 import type {ClientRequest, Command} from '@allocdb/core';
 import type {DatabaseConfig, SubmitResponse} from '@allocdb/node';
 import {playScript, type Script, type ScriptContext} from '../deterministic.ts';
 import type {BenchOptions, Scenario, ScenarioReport} from '../scenario.ts';
+import {workloadRate} from '../workload_rate.ts';
 
 /** Size of the crowd and number of rounds. */
 export interface HotSpotSize {
@@ -19,6 +21,8 @@ export interface HotSpotSize {
 
 const RESOURCE = 1n;
 const TTL_SLOTS = 100n;
+/** The target: of the rate of the workload, whose lanes do not meet, through the same pipeline in the same run. */
+const RATE_TARGET = 0.9;
 /** A round is one slot; nothing retires within the scenario, so that every repeat is one. */
 const WINDOW_SLOTS = 1000n;
 
@@ -94,6 +98,12 @@ export function hotSpotScript(size: HotSpotSize): Script {
     config: configOf(size),
     records: 1 + 3 * contenders * rounds,
     lastSlot: BigInt(rounds),
+    beside: {
+      name: 'workload',
+      target: RATE_TARGET,
+      // As many answers as the crowd gets in all.
+      measure: dir => workloadRate(dir, 4 * contenders * rounds),
+    },
     play: async context => {
       const create = requestOf(-1, STEP.RESERVE, 1n, {kind: 'create_resource', resourceId: RESOURCE});
       context.count('create_resource', await context.pipeline.submitAll(1n, [create]), {ok: 1});

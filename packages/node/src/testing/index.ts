@@ -1,5 +1,5 @@
 /**
- * For tests and tools: a data directory that begins somewhere else than at lsn 1.
+ * For tests and tools: a data directory that begins somewhere else than at lsn 1, and the stages of opening one by one.
  */
 import {AllocDb, hiOf, loOf, U64_MAX} from '@allocdb/core';
 import {type DirectoryLock, type FileIo, joinPath, nodeFileIo, parentPath, Wal} from '@allocdb/wal';
@@ -9,6 +9,9 @@ import {newHashSeed, readConfigFile, writeConfigFile} from '../storage/config_fi
 import {openErrorOf} from '../storage/data_directory.ts';
 import {SnapshotWriter} from '../storage/snapshot_writer.ts';
 
+export {type CreatedWith, readConfigFile} from '../storage/config_file.ts';
+export {lsnOfSnapshotName, snapshotName} from '../storage/snapshot_format.ts';
+export {loadSnapshot} from '../storage/snapshot_loading.ts';
 export {dumpState, type StateDump} from './dump_state.ts';
 
 /** Where the directory begins: the position of an otherwise empty snapshot. */
