@@ -30,10 +30,7 @@ import {
   readMemberId,
   readReservation,
   readResource,
-  SECTION,
   SlotOverflow,
-  SnapshotLoader,
-  SnapshotReader,
   slotLag,
   U64_MAX,
   writeExpire,
@@ -54,6 +51,7 @@ import type {
   SubmitAnswer,
   SlotOverflow as Uncounted,
 } from '@allocdb/sim';
+import {SnapshotCopy} from './core_snapshots.ts';
 
 const GRANTED = 0x100;
 const FIRST_TERMINAL_FIELD = RESERVATION.RELEASED_LSN;
@@ -88,21 +86,10 @@ export class CoreDriver {
     if (start !== null) this.db.restorePosition(loOf(start.lsn), hiOf(start.lsn), loOf(start.slot), hiOf(start.slot));
   }
 
-  /** A copy that went through a snapshot: what a restart would have in memory. */
-  reloaded(hashSeed: Int32Array): CoreDriver {
+  /** A copy that went through a snapshot, read in slices of this size: what a restart would have in memory. */
+  reloaded(hashSeed: Int32Array, roomWords: number = 0): CoreDriver {
     const copy = new CoreDriver(this.config, null, hashSeed);
-    const reader = new SnapshotReader(this.db);
-    const loader = new SnapshotLoader(copy.db, reader.position);
-    const room = new Int32Array(reader.recordWordsMax);
-    for (const section of [SECTION.RESOURCES, SECTION.RESERVATIONS, SECTION.OPERATIONS]) {
-      for (let words = reader.read(section, room); words > 0; words = reader.read(section, room)) {
-        const problem = loader.add(section, room, words, reader.records);
-        if (problem !== null) throw new Error(`a snapshot was refused: ${problem}`);
-      }
-    }
-    reader.end();
-    const problem = loader.finish();
-    if (problem !== null) throw new Error(`a snapshot was refused: ${problem}`);
+    new SnapshotCopy(this.db, copy.db).finish(roomWords);
     return copy;
   }
 

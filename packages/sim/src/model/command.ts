@@ -83,7 +83,9 @@ function readCommand(reader: ByteReader): Command {
 }
 
 function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('');
+  let text = '';
+  for (const byte of bytes) text += byte < 16 ? `0${byte.toString(16)}` : byte.toString(16);
+  return text;
 }
 
 export function decodeClientRequest(payload: Uint8Array): ClientRequest {
