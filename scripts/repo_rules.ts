@@ -63,6 +63,12 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
     external: [],
     node: ['packages/onsale/'],
   },
+  peers: {
+    published: false,
+    workspace: ['@allocdb/bench', '@allocdb/core'],
+    external: ['better-sqlite3'],
+    node: ['packages/peers/'],
+  },
 };
 
 /** Test tools: in tests and suites only, never in what is published. */

@@ -103,7 +103,7 @@ function isDeclared(repo: Repo, dir: string, path: string, name: string): boolea
   const manifest = repo.manifest(`packages/${dir}/package.json`);
   if (manifest === null) return true;
   const dev = isTest(path) ? manifest.devDependencies : undefined;
-  return name in {...manifest.dependencies, ...manifest.peerDependencies, ...dev};
+  return name in {...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies, ...dev};
 }
 
 function checkBuiltin({repo, path, dir, used}: Use): Finding[] {

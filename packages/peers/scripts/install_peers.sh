@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Installs what AllocDB is compared with: PostgreSQL and Redis from the system's own packages (Debian, Ubuntu), and the
+# binary of better-sqlite3, downloaded or compiled, in this repository's node_modules. Does nothing where all are there.
+# The packages need root, or a sudo that asks no password. Does what it can, says what it could not, and then exits with 1.
+# Starts nothing: the comparison runs servers of its own, on ports and directories of its own.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+say() { echo "install_peers: $*" >&2; }
+
+# Debian keeps PostgreSQL's programs off PATH, in a directory for each version.
+has_postgres() { command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+has_redis() { command -v redis-server >/dev/null; }
+has_sqlite() { node -e 'new (require("better-sqlite3"))(":memory:").close()' 2>/dev/null; }
+
+as_root=()
+apt() {
+  timeout --kill-after=10 300 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get --yes -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 "$@"
+}
+
+# The packages start a server each unless this file forbids it. One that is there already is the system's and stays.
+policy=/usr/sbin/policy-rc.d
+forbid_starts() {
+  [ -e "$policy" ] && return
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod 755 "$policy"
+}
+
+install_servers() {
+  if ! command -v apt-get >/dev/null; then
+    say "no apt-get here: install $* by the system's own means"
+    return 1
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
+      say "needs root, or sudo without a password, to install $*"
+      return 1
+    fi
+    as_root=(sudo -n)
+  fi
+  say "installing $*"
+  forbid_starts
+  # The package lists may be stale or absent: fetched only where installing without them fails.
+  apt install --no-install-recommends "$@" >/dev/null 2>&1 && return
+  apt update >/dev/null
+  apt install --no-install-recommends "$@" >/dev/null
+}
+
+# Not done by an ordinary installation of this repository, which would take minutes longer where there is no download.
+install_sqlite() {
+  local dir=node_modules/better-sqlite3
+  if [ ! -d "$dir" ]; then
+    say "node_modules is missing: npm test, or pnpm install, puts it there"
+    return 1
+  fi
+  say "downloading or compiling the binary of better-sqlite3; takes up to a few minutes"
+  local log
+  log=$(mktemp)
+  if ! (cd "$dir" && timeout --kill-after=10 900 npm run install) >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    rm -f "$log"
+    return 1
+  fi
+  rm -f "$log"
+}
+
+missing=()
+has_postgres || missing+=(postgresql)
+has_redis || missing+=(redis-server)
+[ "${#missing[@]}" -eq 0 ] || install_servers "${missing[@]}"
+has_sqlite || install_sqlite
+
+status=0
+has_postgres || { say "PostgreSQL is not installed"; status=1; }
+has_redis || { say "redis-server is not installed"; status=1; }
+has_sqlite || { say "better-sqlite3 has no binary"; status=1; }
+[ "$status" -ne 0 ] || say "PostgreSQL, Redis and better-sqlite3 are installed"
+exit "$status"

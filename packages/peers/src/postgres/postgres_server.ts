@@ -1,0 +1,177 @@
+/**
+ * PostgreSQL as a peer: a cluster of its own on a fresh directory, tuned for this loop and durable: fsync and
+ * synchronous_commit are on. Checkpoints are out of reach, autovacuum runs. It refuses root, so it runs as a user of its
+ * own where we are root.
+ *
+ * Everything is set in its configuration file, where whoever doubts a figure can read it.
+ */
+import {execFileSync} from 'node:child_process';
+import {readdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import type {LoadShape} from '@allocdb/bench';
+import {askOnce} from '../ask.ts';
+import type {Holdings, Peer, PeerConnection} from '../connection.ts';
+import {
+  findProgram,
+  freePort,
+  makeDirectory,
+  ServerProcess,
+  type User,
+  unprivilegedUser,
+  versionOf,
+} from '../server_process.ts';
+import {confirmHot, HOT_COUNT, hotReserve, RESOURCE_COUNT, resourceId} from '../setup.ts';
+import {BatchConnection, SingleConnection} from './postgres_connections.ts';
+import {PostgresSession, USER} from './postgres_session.ts';
+
+/** What differs from the defaults; the sizes are for a machine of a few cores and gigabytes. */
+export const POSTGRES_SETTINGS: Readonly<Record<string, string>> = {
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  shared_buffers: '512MB',
+  max_connections: '300',
+  wal_level: 'minimal',
+  max_wal_senders: '0',
+  wal_buffers: '64MB',
+  min_wal_size: '1GB',
+  max_wal_size: '64GB',
+  checkpoint_timeout: '1h',
+  jit: 'off',
+};
+
+const SCHEMA: URL = new URL('../../schemas/postgres.sql', import.meta.url);
+const DEBIAN = '/usr/lib/postgresql';
+const CHUNK = 10_000;
+
+/** How commands become transactions. */
+export type TransactionMode = 'single' | 'batched';
+
+/** Directory of PostgreSQL's programs; null where it is not installed. The newest, where there are several. */
+export function findPostgres(): string | null {
+  const program = findProgram('postgres', debianDirs());
+  const initdb = findProgram('initdb', debianDirs());
+  return program === null || initdb === null ? null : program;
+}
+
+function debianDirs(): string[] {
+  try {
+    const versions = readdirSync(DEBIAN).sort((a, b) => Number(b) - Number(a));
+    return versions.map(version => join(DEBIAN, version, 'bin'));
+  } catch {
+    return [];
+  }
+}
+
+export class PostgresPeer implements Peer {
+  readonly about: string;
+  readonly #server: ServerProcess;
+  readonly #port: number;
+  readonly #control: PostgresSession;
+  readonly #mode: TransactionMode;
+
+  /** Starts it on `dir`, which is not there yet and must be reachable for its user, and prepares the workload. */
+  static async start(dir: string, mode: TransactionMode): Promise<PostgresPeer> {
+    const program = findPostgres();
+    const initdb = findProgram('initdb', debianDirs());
+    if (program === null || initdb === null) throw new Error('PostgreSQL is not installed');
+    const user = unprivilegedUser();
+    makeDirectory(dir, user);
+    const [data, port] = [join(dir, 'data'), await freePort()];
+    createCluster(initdb, data, user);
+    writeSettings(join(data, 'postgresql.auto.conf'), port);
+    const server = new ServerProcess({
+      program,
+      args: ['-D', data],
+      user,
+      logFile: join(dir, 'server.log'),
+      stopSignal: 'SIGINT',
+      killSignal: 'SIGQUIT',
+    });
+    try {
+      const control = await server.whenReady(() => PostgresSession.open(port));
+      await prepare(control, port);
+      return new PostgresPeer(server, port, control, versionOf(program), mode);
+    } catch (error) {
+      server.kill();
+      throw error;
+    }
+  }
+
+  private constructor(
+    server: ServerProcess,
+    port: number,
+    control: PostgresSession,
+    version: string,
+    mode: TransactionMode,
+  ) {
+    this.#server = server;
+    this.#port = port;
+    this.#control = control;
+    this.#mode = mode;
+    const settings = Object.entries(POSTGRES_SETTINGS).map(([name, value]) => `${name} ${value}`);
+    const number = /\d+(?:\.\d+)*/.exec(version)?.[0] ?? version;
+    this.about = `PostgreSQL ${number}, prepared calls of functions over TCP, ${settings.join(', ')}`;
+  }
+
+  connect({connections}: LoadShape): Promise<PeerConnection[]> {
+    const open = this.#mode === 'single' ? SingleConnection.open : BatchConnection.open;
+    return Promise.all(Array.from({length: connections}, () => open(this.#port)));
+  }
+
+  async holdings(): Promise<Holdings> {
+    const count = async (what: string): Promise<number> =>
+      Number((await this.#control.query(`SELECT count(*) FROM ${what}`))[0]);
+    return {
+      operations: await count('operations'),
+      reservations: await count('reservations'),
+      held: await count('resources WHERE reservation IS NOT NULL'),
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.#control.close();
+    await this.#server.stop();
+  }
+
+  kill(): void {
+    this.#server.kill();
+  }
+}
+
+function createCluster(initdb: string, data: string, user: User | null): void {
+  const args = ['-D', data, '-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'];
+  execFileSync(initdb, args, {cwd: '/', stdio: ['ignore', 'ignore', 'pipe'], ...user});
+}
+
+function writeSettings(file: string, port: number): void {
+  const settings = {
+    ...POSTGRES_SETTINGS,
+    port: String(port),
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+  };
+  writeFileSync(
+    file,
+    `${Object.entries(settings)
+      .map(([name, value]) => `${name} = '${value}'`)
+      .join('\n')}\n`,
+  );
+}
+
+async function prepare(control: PostgresSession, port: number): Promise<void> {
+  await control.query(readFileSync(SCHEMA, 'utf8'));
+  for (let first = 0; first < RESOURCE_COUNT; first += CHUNK) {
+    const rows = Array.from({length: CHUNK}, (_, i) => `('${resourceId(first + i).toString('hex')}')`);
+    await control.query(`INSERT INTO resources (id) VALUES ${rows.join(',')}`);
+  }
+  const keeper = await SingleConnection.open(port);
+  for (let i = 0; i < HOT_COUNT; i++) {
+    const {reservation} = await askOnce(keeper, hotReserve(i));
+    await askOnce(keeper, confirmHot(i, reservation));
+  }
+  await keeper.close();
+  await control.query('VACUUM ANALYZE');
+  // Begins every run without dirty pages of the setup.
+  await control.query('CHECKPOINT');
+}
