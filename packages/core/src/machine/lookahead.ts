@@ -55,32 +55,47 @@ export class Lookahead {
 
   /** Notes the client payload at `offset`; false, and not noted, where 256 already are. */
   note(view: DataView, offset: number, length: number): boolean {
-    const i = this.noted;
-    if (i === NOTED_MAX) return false;
+    if (this.noted === NOTED_MAX) return false;
     if (length < BYTES_MIN) return true;
-    const {db, ids} = this;
-    const w0 = view.getInt32(offset, true);
-    const w1 = view.getInt32(offset + 4, true);
-    const w2 = view.getInt32(offset + 8, true);
-    const w3 = view.getInt32(offset + 12, true);
-    this.noted = i + 1;
-    ids[4 * i] = w0;
-    ids[4 * i + 1] = w1;
-    ids[4 * i + 2] = w2;
-    ids[4 * i + 3] = w3;
-    this.tags[i] = db.operations.tagOf(w0, w1, w2, w3);
+    this.noteOperation(
+      view.getInt32(offset, true),
+      view.getInt32(offset + 4, true),
+      view.getInt32(offset + 8, true),
+      view.getInt32(offset + 12, true),
+    );
     const subject = offset + SUBJECT_OFFSET;
     const tag = view.getUint8(offset + CLIENT_HEADER_BYTES);
     if (tag === RESERVE || tag === CREATE_RESOURCE) {
-      this.resources[this.resourceCount++] = db.resources.tagOf(
+      this.noteResource(
         view.getInt32(subject, true),
         view.getInt32(subject + 4, true),
         view.getInt32(subject + 8, true),
         view.getInt32(subject + 12, true),
       );
     } else if (tag !== RESERVE_BUNDLE) {
-      this.reservations[this.reservationCount++] = db.reservations.tagOf(view.getInt32(subject, true));
+      this.reservations[this.reservationCount++] = this.db.reservations.tagOf(view.getInt32(subject, true));
     }
+    return true;
+  }
+
+  /** Notes an operation id that will be looked up; false where 256 already are. */
+  noteOperation(w0: number, w1: number, w2: number, w3: number): boolean {
+    const i = this.noted;
+    if (i === NOTED_MAX) return false;
+    const {ids} = this;
+    this.noted = i + 1;
+    ids[4 * i] = w0;
+    ids[4 * i + 1] = w1;
+    ids[4 * i + 2] = w2;
+    ids[4 * i + 3] = w3;
+    this.tags[i] = this.db.operations.tagOf(w0, w1, w2, w3);
+    return true;
+  }
+
+  /** Notes a resource id that will be looked up; false where 256 already are. */
+  noteResource(w0: number, w1: number, w2: number, w3: number): boolean {
+    if (this.resourceCount === NOTED_MAX) return false;
+    this.resources[this.resourceCount++] = this.db.resources.tagOf(w0, w1, w2, w3);
     return true;
   }
 

@@ -18,16 +18,11 @@ export class StateDigest {
   add(domain: number, words: Int32Array, at: number, count: number): void {
     const hash = this.hash;
     hash.begin(domain);
-    const end = at + count;
-    for (let i = at; i < end; i += 4) {
-      // Past the record's end stand zeros, whatever stands behind it in the array.
-      hash.block(
-        words[i],
-        i + 1 < end ? words[i + 1] : 0,
-        i + 2 < end ? words[i + 2] : 0,
-        i + 3 < end ? words[i + 3] : 0,
-      );
-    }
+    hash.absorb(words, at, count >> 2);
+    const rest = count & 3;
+    const i = at + count - rest;
+    // Past the record's end stand zeros, whatever stands behind it in the array.
+    if (rest > 0) hash.block(words[i], rest > 1 ? words[i + 1] : 0, rest > 2 ? words[i + 2] : 0, 0);
     hash.end();
     this.sum(hash.lanes);
   }

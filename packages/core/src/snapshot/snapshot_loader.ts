@@ -45,7 +45,9 @@ export class SnapshotLoader {
   /** Adds `count` records of a section from `words[0..length)`. Returns null, or what contradicts what. */
   add(section: number, words: Int32Array, length: number, count: number): string | null {
     let at = 0;
+    let seen = 0;
     for (let i = 0; i < count; i++) {
+      if (i === seen) seen += this.lookAhead(section, words, at, length, count - i);
       const size = recordWords(section, words, at, length);
       if (size < 0) return 'a record runs past the end of its block';
       const problem =
@@ -59,6 +61,30 @@ export class SnapshotLoader {
       at += size;
     }
     return at === length ? null : 'a block holds more than its records';
+  }
+
+  /** Has memory read ahead for the records from `words[from]` on; returns for how many, at least 1. */
+  private lookAhead(section: number, words: Int32Array, from: number, length: number, count: number): number {
+    const {lookahead} = this.db;
+    lookahead.begin();
+    let seen = 0;
+    for (let at = from; seen < count; seen++) {
+      const size = recordWords(section, words, at, length);
+      if (size < 0) break;
+      const first = section === SECTION.RESERVATIONS ? at + RESERVATION_RECORD.MEMBERS : at;
+      const end = section === SECTION.RESERVATIONS ? at + size : at + 4;
+      let isNoted = true;
+      for (let id = first; id < end && isNoted; id += 4) {
+        isNoted =
+          section === SECTION.OPERATIONS
+            ? lookahead.noteOperation(words[id], words[id + 1], words[id + 2], words[id + 3])
+            : lookahead.noteResource(words[id], words[id + 1], words[id + 2], words[id + 3]);
+      }
+      if (!isNoted) break;
+      at += size;
+    }
+    lookahead.load();
+    return Math.max(1, seen);
   }
 
   /** Completes the state. Returns null, or what contradicts what. */
@@ -102,7 +128,10 @@ export class SnapshotLoader {
 
   private addResource(words: Int32Array, at: number): string | null {
     const {resources} = this.db;
-    const [w0, w1, w2, w3] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
+    const w0 = words[at];
+    const w1 = words[at + 1];
+    const w2 = words[at + 2];
+    const w3 = words[at + 3];
     if (resources.count >= resources.capacity) return 'more resources than the configuration allows';
     if (resources.find(w0, w1, w2, w3) >= 0) return 'a resource occurs twice';
     const problem = resourceProblem(words, at);
@@ -123,7 +152,8 @@ export class SnapshotLoader {
     if (reservations.stored >= reservations.capacity) return 'more reservations than the configuration allows';
     const problem = reservationProblem(db, words, at);
     if (problem !== null) return problem;
-    const [lsnLo, lsnHi] = [words[at], words[at + 1]];
+    const lsnLo = words[at];
+    const lsnHi = words[at + 1];
     const memberCount = words[at + RESERVATION_RECORD.MEMBER_COUNT];
     const state = words[at + RESERVATION_RECORD.STATE];
     if (reservations.find(lsnLo, lsnHi) >= 0) return 'a reservation occurs twice';
@@ -164,12 +194,15 @@ export class SnapshotLoader {
   private addOperation(words: Int32Array, at: number): string | null {
     const {db} = this;
     const {operations} = db;
-    const [w0, w1, w2, w3] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
+    const w0 = words[at];
+    const w1 = words[at + 1];
+    const w2 = words[at + 2];
+    const w3 = words[at + 3];
     if (operations.used >= operations.capacity) return 'more operations than the configuration allows';
     const problem = operationProblem(db, words, at);
     if (problem !== null) return problem;
     if (operations.used > 0 && !this.followsLastOperation(words, at)) return 'two operations are out of order';
-    const tag = operations.tagOf(w0, w1, w2, w3);
+    const tag = db.lookahead.tagOf(w0, w1, w2, w3);
     if (operations.find(tag, w0, w1, w2, w3, 0, 0) >= 0) return 'an operation occurs twice';
     const row = operations.insert(tag, w0, w1, w2, w3);
     const record = row * OPERATION.WORDS;

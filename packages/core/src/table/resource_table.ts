@@ -19,6 +19,8 @@ export class ResourceTable {
   readonly capacity: number;
   private readonly hash: KeyHash;
   private used: number = 0;
+  /** Tag of the id that `find` was asked for last. */
+  private soughtTag: number = 0;
 
   constructor(capacity: number, hash: KeyHash) {
     this.capacity = capacity;
@@ -33,14 +35,16 @@ export class ResourceTable {
 
   /** Row of the resource, or -1. */
   find(w0: number, w1: number, w2: number, w3: number): number {
-    return this.index.findU128(this.words, WORDS, this.hash.of(w0, w1, w2, w3), w0, w1, w2, w3);
+    const tag = this.hash.of(w0, w1, w2, w3);
+    this.soughtTag = tag;
+    return this.index.findU128(this.words, WORDS, tag, w0, w1, w2, w3);
   }
 
   tagOf(w0: number, w1: number, w2: number, w3: number): number {
     return this.hash.of(w0, w1, w2, w3);
   }
 
-  /** Adds an available resource at version 0; the caller has checked that it is absent and that there is room. */
+  /** Adds an available resource at version 0; the caller has just not found it, and checked that there is room. */
   insert(w0: number, w1: number, w2: number, w3: number): number {
     assert(this.used < this.capacity, 'resource table has room');
     const row = this.used++;
@@ -54,7 +58,7 @@ export class ResourceTable {
     words[at + VERSION + 1] = 0;
     words[at + STATE] = AVAILABLE;
     words[at + OWNER] = 0;
-    this.index.insert(this.hash.of(w0, w1, w2, w3), row);
+    this.index.placeFound(this.soughtTag, row);
     return row;
   }
 
