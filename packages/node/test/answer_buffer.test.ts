@@ -68,6 +68,19 @@ test('nothing is kept by a buffer that has been emptied', () => {
   expect(buffer.bytes.length).toBe(0);
 });
 
+test('what is taken holds little more memory than its own bytes, also after a burst', () => {
+  const buffer = new AnswerBuffer();
+  for (const bytes of [27, 100_000, 27, 27, 2000, 27, 300, 5000]) {
+    buffer.ensure(buffer.end, bytes);
+    buffer.end += bytes;
+    buffer.releasedEnd = buffer.end;
+    const taken = buffer.take() as Uint8Array;
+    expect(taken.length).toBe(bytes);
+    expect(taken.buffer.byteLength).toBeLessThanOrEqual(4 * bytes);
+    expect(buffer.bytes.length).toBeLessThanOrEqual(4096);
+  }
+});
+
 test('the pool gives back what it was given, of the size that is asked for, and keeps a bounded part of it', () => {
   const pool = new BufferPool();
   const first = pool.take(5000);
@@ -81,8 +94,16 @@ test('the pool gives back what it was given, of the size that is asked for, and 
   expect(again.filter(buffer => many.some(given => given.buffer === buffer)).length).toBe(2);
 });
 
-test('the pool leaves alone what is not of its sizes', () => {
+test('the pool leaves alone what it has not given out, what it has back already, and what is large', () => {
   const pool = new BufferPool();
+  const first = pool.take(5000);
+  pool.give(first);
+  pool.give(first);
+  expect(pool.take(5000).buffer).toBe(first.buffer);
+  expect(pool.take(5000).buffer).not.toBe(first.buffer);
+  const foreign = new Uint8Array(8192);
+  pool.give(foreign);
+  expect(pool.take(5000).buffer).not.toBe(foreign.buffer);
   const odd = new Uint8Array(5000);
   const huge = new Uint8Array(4 << 20);
   pool.give(odd);

@@ -285,6 +285,13 @@ describe('closing', () => {
     expect(openOn(disk).metrics(0n).resources.used).toBe(2);
   });
 
+  test('answers what waits for nothing but the end of its turn', async () => {
+    const {engine, caller} = setUp();
+    caller.send(resource(1n));
+    await engine.close();
+    expect(caller.responses).toHaveLength(1);
+  });
+
   test('at once, it writes what is open, and throws while a frame is being written', async () => {
     const {disk, engine, caller} = setUp();
     caller.send(create(1n));

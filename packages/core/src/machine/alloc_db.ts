@@ -15,6 +15,7 @@ import {KeyHash} from '../hash.ts';
 import type {Outcome} from '../outcome.ts';
 import {RESULT} from '../result.ts';
 import type {SnapshotReader} from '../snapshot/snapshot_reader.ts';
+import {SWEPT_MAX} from '../table/key_index.ts';
 import {OperationTable} from '../table/operation_table.ts';
 import {ReservationTable} from '../table/reservation_table.ts';
 import {ResourceTable} from '../table/resource_table.ts';
@@ -28,9 +29,8 @@ import {RetryCache} from './retry_cache.ts';
 
 const {OPERATION_TABLE_FULL} = RESULT;
 
-/** After so many commands, up to so many rows of each table are removed for good: more than were added meanwhile. */
+/** After so many commands, up to SWEPT_MAX rows of each table are removed for good: more than were added meanwhile. */
 const SWEEP_EVERY = 32;
-const SWEEP_ROWS = 64;
 
 /** Lanes of a u64 of the configuration. */
 export interface Lanes {
@@ -77,7 +77,7 @@ export class AllocDb {
   /** Reads ahead for commands that come together; to use it or not changes nothing but time. */
   readonly lookahead: Lookahead;
   private readonly retryCache: RetryCache;
-  private readonly sweptRows: Int32Array = new Int32Array(SWEEP_ROWS);
+  private readonly sweptRows: Int32Array = new Int32Array(SWEPT_MAX);
   /** Commands since rows were removed. */
   private unswept: number = 0;
 
@@ -199,8 +199,8 @@ export class AllocDb {
   private sweep(): void {
     if (++this.unswept < SWEEP_EVERY) return;
     this.unswept = 0;
-    this.operations.sweep(SWEEP_ROWS);
-    this.sweepReservations(SWEEP_ROWS);
+    this.operations.sweep(SWEPT_MAX);
+    this.sweepReservations(SWEPT_MAX);
   }
 
   /** Frees the rows of up to `limit` retired reservations, 64 at most. */

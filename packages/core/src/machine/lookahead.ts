@@ -108,11 +108,13 @@ export class Lookahead {
 
   /** Tag of an operation: as it was noted, if it is asked for in the same order, else computed. */
   tagOf(w0: number, w1: number, w2: number, w3: number): number {
-    const {ids, next} = this;
-    const at = 4 * next;
-    if (next < this.noted && ids[at] === w0 && ids[at + 1] === w1 && ids[at + 2] === w2 && ids[at + 3] === w3) {
-      this.next = next + 1;
-      return this.tags[next];
+    // One that was noted and refused before anybody asked for its tag is passed over.
+    const {ids, next, noted} = this;
+    for (let i = next; i < noted && i < next + 2; i++) {
+      const at = 4 * i;
+      if (ids[at] !== w0 || ids[at + 1] !== w1 || ids[at + 2] !== w2 || ids[at + 3] !== w3) continue;
+      this.next = i + 1;
+      return this.tags[i];
     }
     return this.db.operations.tagOf(w0, w1, w2, w3);
   }

@@ -9,6 +9,9 @@
 import {assert} from '../assert.ts';
 import {indexCells} from '../config.ts';
 
+/** Most rows that an owner removes at once, having touched their cells. */
+export const SWEPT_MAX = 64;
+
 export class KeyIndex {
   /** Tag at 2i, row + 1 at 2i + 1 (0 = empty cell). Read by owners that inline the probe. */
   readonly cells: Int32Array;
@@ -19,6 +22,7 @@ export class KeyIndex {
   longestProbe: number = 0;
   /** Where the last `findU128` ended: the cell of the row it found, or the empty one for its key; -1 once that is stale. */
   private foundCell: number = -1;
+  private soughtTag: number = 0;
 
   constructor(capacity: number) {
     const cells = indexCells(capacity);
@@ -36,6 +40,7 @@ export class KeyIndex {
   /** Row of the record of `stride` words whose first four words are the key, or -1. */
   findU128(records: Int32Array, stride: number, tag: number, w0: number, w1: number, w2: number, w3: number): number {
     const {cells, mask} = this;
+    this.soughtTag = tag;
     for (let cell = tag & mask; ; cell = (cell + 1) & mask) {
       const row = cells[2 * cell + 1] - 1;
       if (row < 0) {
@@ -57,7 +62,7 @@ export class KeyIndex {
    */
   placeFound(tag: number, row: number): void {
     const {cells, mask, foundCell} = this;
-    assert(foundCell >= 0, 'the place was just searched');
+    assert(foundCell >= 0 && tag === this.soughtTag, 'the place was just searched');
     if (cells[2 * foundCell + 1] === 0) {
       assert(this.used < this.capacity, 'index has room for the key');
       cells[2 * foundCell] = tag;
@@ -66,7 +71,6 @@ export class KeyIndex {
       const probe = (foundCell - tag) & mask;
       if (probe > this.longestProbe) this.longestProbe = probe;
     }
-    assert(cells[2 * foundCell] === tag, 'the place is that of the key');
     cells[2 * foundCell + 1] = row + 1;
   }
 

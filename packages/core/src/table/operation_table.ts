@@ -10,7 +10,7 @@ import {assert} from '../assert.ts';
 import type {KeyHash} from '../hash.ts';
 import {ltU64} from '../words.ts';
 import {gallop} from './gallop.ts';
-import {KeyIndex} from './key_index.ts';
+import {KeyIndex, SWEPT_MAX} from './key_index.ts';
 
 /**
  * Words of a record: operation id (4), fingerprint (4), applied lsn (2), deadline (2), retire-after slot (2), result code
@@ -29,9 +29,6 @@ export const OPERATION = {
 const {WORDS, TAG, RETIRE_AFTER} = OPERATION;
 /** Set in the RESULT word where the answer carries a reservation id and a deadline. */
 export const GRANT_FLAG = 0x100;
-
-/** Most rows that are removed at once. */
-const SWEPT_MAX = 64;
 
 export class OperationTable {
   readonly words: Int32Array;
@@ -101,6 +98,7 @@ export class OperationTable {
     const words = this.words;
     if (this.stored === this.capacity) {
       this.sweep(1);
+      // The place that was found before may have moved.
       this.index.findU128(words, WORDS, tag, w0, w1, w2, w3);
     }
     const row = this.physicalRow(this.stored++);
@@ -123,8 +121,8 @@ export class OperationTable {
   }
 
   /**
-   * Removes up to `limit` retired rows for good, 64 at most. Their cells of the index lie anywhere and were not used for a whole
-   * window: all of them are asked of the memory at once, before the first is waited for.
+   * Removes up to `limit` retired rows for good, 64 at most. Their cells of the index lie anywhere and were not used for a
+   * whole window: all of them are asked of the memory at once, before the first is waited for.
    */
   sweep(limit: number): void {
     const {words, sweptTags} = this;

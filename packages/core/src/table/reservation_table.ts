@@ -9,7 +9,7 @@
  */
 import {assert} from '../assert.ts';
 import {ltU64} from '../words.ts';
-import {KeyIndex} from './key_index.ts';
+import {KeyIndex, SWEPT_MAX} from './key_index.ts';
 
 /** Words of a record. */
 export const RESERVATION = {
@@ -41,9 +41,6 @@ export function lsnTag(lsnLo: number): number {
   return (Math.imul(lsnLo >>> 3, 0x1e35a7bd) << 3) | (lsnLo & 7);
 }
 
-/** Most rows that are touched at once. */
-const TOUCHED_MAX = 64;
-
 export class ReservationTable {
   readonly words: Int32Array;
   readonly index: KeyIndex;
@@ -54,7 +51,7 @@ export class ReservationTable {
   private readonly free: Int32Array;
   private freeCount: number;
   /** Tags of the rows that are being touched. */
-  private readonly tags: Int32Array = new Int32Array(TOUCHED_MAX);
+  private readonly tags: Int32Array = new Int32Array(SWEPT_MAX);
   /** What touching has read; kept only so that the reads happen. */
   private touched: number = 0;
 

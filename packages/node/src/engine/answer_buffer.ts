@@ -7,7 +7,6 @@
  *
  * Nothing behind `releasedEnd` ever leaves. Not here: which frame an answer waits for (stepper.ts) and sockets.
  */
-
 import {BufferPool} from './buffer_pool.ts';
 
 /** Room of a connection's buffer before it grows; one for a single answer asks for less. */
@@ -57,29 +56,49 @@ export class AnswerBuffer {
   }
 
   /**
-   * Removes and returns the released responses, lengths included; null when there are none. The bytes are the caller's,
-   * who may give them back with {@link AnswerBuffer.recycle}.
+   * Removes and returns the released responses, lengths included; null when there are none. The bytes are the caller's, in
+   * memory of at most four times their length; who gives them back with {@link AnswerBuffer.recycle} must not look at them
+   * any more.
    */
   take(): Uint8Array | null {
     const count = this.releasedEnd;
     if (count === 0) return null;
     const {bytes, end} = this;
-    this.usualBytes = count > this.usualBytes / 4 ? bytes.length : Math.max(this.initialBytes, this.usualBytes / 2);
-    this.bytes = NOTHING;
-    if (end > count) {
-      this.hold(Math.max(end - count, this.usualBytes));
-      this.bytes.set(bytes.subarray(count, end));
+    // A few bytes leave as a copy: who does not read them must not hold a whole buffer for each.
+    const taken = 4 * count < bytes.length ? bytes.slice(0, count) : this.handOver(count);
+    if (this.bytes === bytes) {
+      bytes.copyWithin(0, count, end);
+      this.usualBytes = Math.max(this.initialBytes, this.usualBytes / 2);
+      if (end === count && bytes.length > INITIAL_BYTES) this.letGo(bytes);
     }
     this.releasedEnd = 0;
     this.flightEnd -= count;
     this.durableEnd = Math.max(0, this.durableEnd - count);
     this.end = end - count;
+    return taken;
+  }
+
+  /** Gives back what `take` has returned, once it was sent: nobody may look at it any more. Anything else is ignored. */
+  static recycle(taken: Uint8Array): void {
+    POOL.give(taken);
+  }
+
+  /** The buffer itself leaves; what is not released yet moves to another one. */
+  private handOver(count: number): Uint8Array {
+    const {bytes, end} = this;
+    this.usualBytes = bytes.length;
+    this.bytes = NOTHING;
+    if (end > count) {
+      this.hold(Math.max(end - count, this.usualBytes));
+      this.bytes.set(bytes.subarray(count, end));
+    }
     return bytes.subarray(0, count);
   }
 
-  /** Gives back what `take` has returned, once it was sent: nobody may look at it any more. */
-  static recycle(taken: Uint8Array): void {
-    POOL.give(taken);
+  /** An idle connection keeps no more than it began with. */
+  private letGo(bytes: Uint8Array): void {
+    this.bytes = NOTHING;
+    POOL.give(bytes);
   }
 
   private hold(bytes: number): void {

@@ -1,6 +1,6 @@
 /**
- * Buffers that a busy connection fills and empties hundreds of times a second. A new one each time would be zeroed, paged
- * in and collected each time, which costs more than what is written into it; so those that were sent come back here.
+ * Buffers that a busy connection fills and empties hundreds of times a second. A new one each time would be zeroed,
+ * paged in and collected each time, which costs more than what is written into it; so those that were sent come back.
  *
  * Sizes are powers of two; of each size a bounded number of bytes is kept, shared by the whole process, so that idle
  * connections keep nothing. Contents are leftovers: a taker writes before it reads.
@@ -14,23 +14,29 @@ const KEPT_BYTES: number = 2 << 20;
 export class BufferPool {
   /** Free buffers, by size doubled from the smallest on. */
   private readonly free: ArrayBuffer[][] = [];
+  /** Buffers that were taken and not given back: only those come in, and once. */
+  private readonly out: WeakSet<ArrayBuffer> = new WeakSet();
 
   /** A buffer of at least so many bytes. */
   take(bytes: number): Uint8Array {
     let size = SMALLEST_BYTES;
     let level = 0;
     for (; size < bytes; size *= 2) level++;
-    return new Uint8Array(this.free[level]?.pop() ?? new ArrayBuffer(size));
+    const buffer = this.free[level]?.pop() ?? new ArrayBuffer(size);
+    this.out.add(buffer);
+    return new Uint8Array(buffer);
   }
 
-  /** Takes back the buffer behind `bytes`, of which nobody may hold any part. Others than it gave are left to the collector. */
+  /**
+   * Takes back the buffer behind `bytes`, of which nobody may hold any part. What it has not given out, or has back
+   * already, is left alone.
+   */
   give(bytes: Uint8Array): void {
     const {buffer} = bytes;
-    if (!(buffer instanceof ArrayBuffer) || buffer.byteLength > LARGEST_BYTES) return;
+    if (!(buffer instanceof ArrayBuffer) || !this.out.delete(buffer) || buffer.byteLength > LARGEST_BYTES) return;
     let size = SMALLEST_BYTES;
     let level = 0;
     for (; size < buffer.byteLength; size *= 2) level++;
-    if (size !== buffer.byteLength) return;
     this.free[level] ??= [];
     const free = this.free[level] as ArrayBuffer[];
     if ((free.length + 1) * size <= KEPT_BYTES) free.push(buffer);

@@ -6,7 +6,7 @@
 import {REQUEST, SIZE} from '@allocdb/api';
 import type {Lookahead} from '@allocdb/core';
 
-const {SUBMIT} = REQUEST;
+const {SUBMIT, SUBMIT_BATCH} = REQUEST;
 const {FRAME_PREFIX} = SIZE;
 
 /** Tag, slot and length of a submit, before its payload. */
@@ -21,7 +21,8 @@ export function framesAhead(lookahead: Lookahead, view: DataView, offset: number
   for (let at = offset; end - at >= FRAME_PREFIX; frames++) {
     const body = at + FRAME_PREFIX;
     const length = view.getUint32(at, true);
-    if (length === 0 || length > end - body) break;
+    // A batch looks ahead for itself, and what was noted before it would be forgotten.
+    if (length === 0 || length > end - body || view.getUint8(body) === SUBMIT_BATCH) break;
     const isSubmit = length > SUBMIT_HEADER && view.getUint8(body) === SUBMIT;
     if (isSubmit && !lookahead.note(view, body + SUBMIT_HEADER, length - SUBMIT_HEADER)) break;
     at = body + length;

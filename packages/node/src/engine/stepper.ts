@@ -307,7 +307,7 @@ export class Stepper {
     this.slots.effective(request.words[SLOT] ?? 0, request.words[SLOT + 1] ?? 0, this.slot);
     let seen = 0;
     for (let i = 0; i < count; i++) {
-      if (i === seen) seen += membersAhead(this.db.lookahead, view, member, count - i);
+      if (i === seen && !refused && !this.halted) seen += membersAhead(this.db.lookahead, view, member, count - i);
       const length = view.getUint32(member, true);
       const haltedBefore = this.halted;
       const memberAt = end;

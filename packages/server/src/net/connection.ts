@@ -85,7 +85,8 @@ export class Connection {
     this.#splitter = new FrameSplitter(
       host.limits.maxFrameBytes,
       (view, bytes, offset, length) => this.#onFrame(view, bytes, offset, length),
-      (view, offset, end) => host.engine.lookAhead(view, offset, end),
+      // What will be put off or refused needs no memory yet.
+      (view, offset, end) => (this.#state === 'open' && !this.#paused ? host.engine.lookAhead(view, offset, end) : 0),
     );
     socket.setNoDelay(true);
     socket.on('data', chunk => this.#onData(chunk));
