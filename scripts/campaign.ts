@@ -19,6 +19,7 @@ function optionsOf(args: string[]): CampaignOptions | null {
       workers: {type: 'string'},
       only: {type: 'string'},
       count: {type: 'string'},
+      cycles: {type: 'string'},
       help: {type: 'boolean'},
     },
   });

@@ -22,6 +22,8 @@ test('a command line becomes options, with defaults', () => {
     seed: 7,
     only: ['bits', 'damages'],
   });
+  expect(readOptions(['kill'], {cycles: '1000'})).toMatchObject({minutes: null, count: 100});
+  expect(readOptions(['kill'], {cycles: '11'}).count).toBe(2);
 });
 
 test('a wrong command line is refused with its reason', () => {
@@ -34,6 +36,8 @@ test('a wrong command line is refused with its reason', () => {
     [['wal'], {minutes: 'ten'}, /above 0/],
     [['wal'], {minutes: '1', workers: '1.5'}, /whole/],
     [['wal'], {minutes: '1', only: 'bits,naps'}, /no workload naps/],
+    [['wal'], {cycles: '10'}, /not counted in cycles/],
+    [['kill'], {cycles: '0'}, /above 0/],
   ];
   for (const [names, values, reason] of wrong) {
     expect(() => readOptions(names, values)).toThrow(UsageError);

@@ -13,7 +13,31 @@ export interface Campaign {
   /** From the repository's root. */
   readonly program: string;
   readonly lines: readonly CountLine[];
+  /** How many cycles a seed runs, where the campaign is counted in cycles. */
+  readonly cyclesPerSeed?: number;
 }
+
+/** Where the simulator ends processes; its own list is `packages/sim/src/simulator/crash_points.ts`. */
+const CRASH_POINTS: readonly string[] = [
+  'client_before_append',
+  'client_after_apply',
+  'client_after_sync',
+  'internal_before_append',
+  'internal_after_apply',
+  'internal_after_sync',
+  'after_snapshot_write',
+  'after_snapshot_publish',
+  'after_log_truncation',
+  'after_snapshot_load',
+  'after_tail_cut',
+  'after_replay_read',
+  'before_call',
+  'within_call',
+  'after_call',
+  'within_opening_call',
+  'within_snapshot_write',
+  'within_segment_change',
+];
 
 export const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
   wal: {
@@ -67,6 +91,123 @@ export const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
           ['crashes', 'surrogate crashes'],
           ['assigned', 'assigned'],
           ['truncated', 'segments truncated'],
+        ],
+      },
+    ],
+  },
+  equivalence: {
+    about: 'the core against the naive model, and snapshots at every lsn of random runs',
+    program: 'packages/sim/test/campaign/equivalence_worker.ts',
+    lines: [
+      {
+        workload: 'streams',
+        counts: [
+          ['commands', 'commands equal'],
+          ['streams', 'streams'],
+          ['digests', 'digests'],
+          ['dumps', 'whole states'],
+          ['reloads', 'reloaded meanwhile'],
+          ['ok', 'answered ok'],
+          ['retries', 'answered again'],
+          ['conflicts', 'conflicts'],
+        ],
+      },
+      {
+        workload: 'snapshots',
+        counts: [
+          ['snapshots', 'snapshots'],
+          ['sliced', 'read in slices too'],
+          ['replayed', 'commands answered again'],
+          ['digests', 'digests'],
+        ],
+      },
+    ],
+  },
+  rot: {
+    about: 'a data directory with every bit flipped, its small files edited, its sectors damaged',
+    program: 'packages/sim/test/campaign/rot_worker.ts',
+    lines: [
+      {
+        workload: 'bits',
+        counts: [
+          ['bits', 'bits'],
+          ['refused', 'refused'],
+          ['set_aside', 'snapshot set aside'],
+          ['unneeded', 'not needed'],
+          ['harmless', 'harmless'],
+          ['cut', 'unproven frame cut'],
+        ],
+      },
+      {
+        workload: 'edits',
+        counts: [
+          ['edits', 'edits of small files'],
+          ['refused', 'refused'],
+          ['set_aside', 'snapshot set aside'],
+          ['unneeded', 'not needed'],
+          ['harmless', 'harmless'],
+          ['cut', 'unproven frame cut'],
+        ],
+      },
+      {
+        workload: 'sectors',
+        counts: [
+          ['damages', 'damaged sectors'],
+          ['refused', 'refused'],
+          ['set_aside', 'snapshot set aside'],
+          ['unneeded', 'not needed'],
+          ['harmless', 'harmless'],
+          ['cut', 'unproven frame cut'],
+        ],
+      },
+    ],
+  },
+  sim: {
+    about: 'the whole engine in a simulated world: clients, clock, disk, crashes and failing calls by a schedule',
+    program: 'packages/sim/test/campaign/sim_worker.ts',
+    lines: [
+      {
+        workload: 'schedules',
+        counts: [
+          ['events', 'events'],
+          ['seeds', 'seeds'],
+          ['answers', 'answers checked'],
+          ['crashes', 'crashes'],
+          ['powerCuts', 'of which power cuts'],
+          ['openings', 'openings'],
+          ['restarts', 'orderly restarts'],
+          ['probes', 'copies recovered'],
+          ['faults', 'calls failed'],
+          ['halts', 'halts'],
+          ['checkpoints', 'checkpoints'],
+          ['resolved', 'unknown commands resolved'],
+          ['resolvedFromLog', 'of which from the log'],
+          ...CRASH_POINTS.map(point => [point, point.replaceAll('_', ' ')] as const),
+        ],
+      },
+    ],
+  },
+  kill: {
+    about: 'the real server with 32 connections, killed and started again, and what every client was told as a history',
+    program: 'packages/server/test/campaign/kill_worker.ts',
+    cyclesPerSeed: 10,
+    lines: [
+      {
+        workload: 'kills',
+        counts: [
+          ['cycles', 'cycles'],
+          ['kills', 'kills'],
+          ['inRecovery', 'during recovery'],
+          ['inCheckpoint', 'during a checkpoint'],
+          ['answers', 'answers'],
+          ['askedAgain', 'acknowledged asked again'],
+          ['unanswered', 'unanswered settled'],
+          ['happened', 'of them had happened'],
+          ['notHappened', 'had not'],
+          ['attempts', 'history attempts checked'],
+          ['reads', 'reads'],
+          ['records', 'records replayed'],
+          ['findings', 'findings'],
         ],
       },
     ],

@@ -19,7 +19,7 @@ export class UsageError extends Error {
 }
 
 export const USAGE: string = [
-  'usage: pnpm campaign <name> --minutes N [--seed S] [--workers W] [--only workload,…] [--count C]',
+  'usage: pnpm campaign <name> --minutes N [--seed S] [--workers W] [--only workload,…] [--count C | --cycles N]',
   '',
   ...Object.entries(CAMPAIGNS).map(([name, {about, lines}]) => {
     return `  ${name}  ${about}\n       workloads: ${lines.map(({workload}) => workload).join(', ')}`;
@@ -30,6 +30,7 @@ export const USAGE: string = [
   '  --workers W  processes, default one for each core',
   '  --only       some of the workloads',
   '  --count C    so many seeds of each workload, instead of or beside the minutes',
+  '  --cycles N   the same for a campaign that is counted in cycles, of which a seed has several',
 ].join('\n');
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
@@ -45,7 +46,11 @@ export function readOptions(positionals: readonly string[], values: Values): Cam
   const unknown = only?.find(workload => !known.includes(workload));
   if (unknown !== undefined) throw new UsageError(`${name} has no workload ${unknown}`);
   const minutes = numberOf('minutes', values['minutes']);
-  const count = wholeOf('count', values['count']);
+  const cycles = wholeOf('cycles', values['cycles']);
+  const {cyclesPerSeed} = campaign;
+  if (cycles !== null && cyclesPerSeed === undefined) throw new UsageError(`${name} is not counted in cycles`);
+  const seedsOfCycles = cycles === null ? null : Math.ceil(cycles / (cyclesPerSeed ?? 1));
+  const count = wholeOf('count', values['count']) ?? seedsOfCycles;
   if (minutes === null && count === null) throw new UsageError('for how many --minutes?');
   return {
     name,

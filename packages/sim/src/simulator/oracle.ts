@@ -1,0 +1,400 @@
+// What each request must be answered with: the naive model, fed with the engine's requests in the engine's order.
+//
+// The model neither queues nor fails. Where the engine refuses for a reason of its own (its queue, a full disk, a halt)
+// the reason is judged from the circumstances, and a command that was refused for certain is kept from the model, so that
+// an engine which applied it after all differs from then on. Every record that the model logged is kept: after a crash
+// the model is built again through the lsn that the engine recovered to.
+// Not here: when an answer may be shown, and what clients make of it (`client.ts`, `ledger.ts`).
+import {CodecError, U64_MAX} from '../model/bytes.ts';
+import {type ClientRequest, decodeClientRequest} from '../model/command.ts';
+import type {ModelConfig} from '../model/config.ts';
+import {Model, type ModelStart} from '../model/model.ts';
+import {type ApiRequest, decodeApiRequest} from '../model/request.ts';
+import {encodeApiResponse, type Metrics} from '../model/response.ts';
+import type {Committed, Expiry, State} from '../model/state.ts';
+import {
+  engineHalted,
+  hex,
+  overloaded,
+  type Refused,
+  sameBytes,
+  startsWith,
+  storageFailure,
+  storageFull,
+} from './refusals.ts';
+import {Violation} from './violation.ts';
+
+/** A record of the log, as the model wrote it. */
+export interface LogRecord {
+  readonly lsn: bigint;
+  readonly slot: bigint;
+  readonly payload: Uint8Array | null;
+  /** `keyOf` the payload; empty for an internal record. */
+  readonly key: string;
+  readonly expiry: Expiry | null;
+  /** False for a command that found the operation table full: a retry does not find it. */
+  readonly isStored: boolean;
+  /** Last lsn of the tick that it is part of, which is whole or absent; its own elsewhere. */
+  readonly groupLast: bigint;
+}
+
+/** What was so when the engine decided, as far as the model cannot know. */
+export interface Circumstances {
+  /** Client commands that are not durable yet. */
+  readonly depth: number;
+  /** A frame is being written. */
+  readonly isWriting: boolean;
+  readonly haltedBefore: boolean;
+  readonly haltedAfter: boolean;
+  /** The disk refused to give space while the request was handled. */
+  readonly spaceRefused: boolean;
+  readonly activeSnapshotLsn: bigint | null;
+  /** Everything up to here survives, by what was written and synced. */
+  readonly durableLsn: bigint;
+  /** The slot that counts for a stated one. */
+  readonly stated: (slot: bigint) => bigint;
+}
+
+/** What became of one command: answered; refused, now and whenever it is asked again; refused for now; nobody knows. */
+export interface Part {
+  readonly payload: Uint8Array;
+  readonly fate: 'committed' | 'refused' | 'postponed' | 'unknown';
+  readonly answer: Committed | null;
+  /** Bytes of its answer. */
+  readonly length: number;
+  /** Slot at which it was decided. */
+  readonly slot: bigint;
+}
+
+export interface Decision {
+  /** What must be durable before the answer is shown; null where it says nothing of the state. */
+  readonly needs: bigint | null;
+  /** A refusal for certain stays one when the engine halts, though what it was judged by is thrown away then. */
+  readonly isRefusal: boolean;
+  /** One for each command, in order; none for reads and ticks. */
+  readonly parts: readonly Part[];
+}
+
+/** What opening found, as metrics must tell it. */
+export interface Recovered {
+  readonly lsn: bigint;
+  readonly hasSnapshot: boolean;
+  readonly snapshotLsn: bigint;
+}
+
+const NOTHING: Decision = {needs: null, isRefusal: false, parts: []};
+
+type Recovery = Pick<Metrics, 'startupKind' | 'loadedSnapshotLsn' | 'replayedWalFrameCount' | 'replayedWalLastLsn'>;
+
+export class Oracle {
+  readonly config: ModelConfig;
+  readonly #start: ModelStart | null;
+  #model: Model;
+  #records: LogRecord[] = [];
+  #recovery: Recovery | null = null;
+
+  constructor(config: ModelConfig, start: ModelStart | null) {
+    this.config = config;
+    this.#start = start;
+    this.#model = new Model(config, start);
+  }
+
+  get model(): Model {
+    return this.#model;
+  }
+
+  get state(): State {
+    return this.#model.machine.state;
+  }
+
+  get lastLsn(): bigint {
+    return this.state.lastAppliedLsn ?? 0n;
+  }
+
+  get records(): readonly LogRecord[] {
+    return this.#records;
+  }
+
+  /** The record of an lsn that was logged since the beginning. */
+  record(lsn: bigint): LogRecord | null {
+    return this.#records[Number(lsn - (this.#start?.lsn ?? 0n)) - 1] ?? null;
+  }
+
+  /** Client records behind an lsn. */
+  commandsBehind(lsn: bigint): number {
+    let count = 0;
+    for (let i = this.#records.length - 1; i >= 0; i--) {
+      const record = this.#records[i];
+      if (record === undefined || record.lsn <= lsn) break;
+      if (record.payload !== null) count++;
+    }
+    return count;
+  }
+
+  /** Which kind of record this request would append, if anything. */
+  wouldLog(frame: Uint8Array, stated: (slot: bigint) => bigint): 'client' | 'internal' | null {
+    const request = requestOf(frame);
+    if (request === null) return null;
+    if (request.kind === 'tick_expirations') {
+      return this.#dueInTick(stated(request.currentSlot)).length > 0 && this.lastLsn !== U64_MAX ? 'internal' : null;
+    }
+    if (request.kind !== 'submit' && request.kind !== 'submit_batch') return null;
+    const payloads = request.kind === 'submit' ? [request.payload] : request.payloads;
+    return payloads.some(payload => this.#fate(stated(request.requestSlot), payload) === 'log') ? 'client' : null;
+  }
+
+  /** Judges the answer that the engine has decided on, and takes over what it has applied. */
+  judge(request: ApiRequest, actual: Uint8Array, at: Circumstances): Decision {
+    switch (request.kind) {
+      case 'submit': {
+        const isFull = at.depth >= this.config.maxSubmissionQueue;
+        const {part, end} = this.#command(at.stated(request.requestSlot), request.payload, actual, 0, at, isFull);
+        if (end !== actual.length) differ('an answer with nothing behind it', actual);
+        const isRefusal = part.fate === 'refused';
+        return {needs: part.fate === 'committed' || isRefusal ? this.lastLsn : null, isRefusal, parts: [part]};
+      }
+      case 'submit_batch':
+        return this.#batch(at.stated(request.requestSlot), request.payloads, actual, at);
+      case 'tick_expirations':
+        return this.#tick(at.stated(request.currentSlot), actual, at);
+      case 'get_resource':
+        return this.#read(request, 'resource', actual, at);
+      case 'get_reservation':
+      case 'get_lease':
+        return this.#read({...request, currentSlot: at.stated(request.currentSlot)}, 'reservation', actual, at);
+      case 'get_metrics':
+        return this.#metrics(at.stated(request.currentSlot), actual, at);
+    }
+  }
+
+  /** The engine has recovered through an lsn: what is behind it never was. */
+  recoverTo({lsn, hasSnapshot, snapshotLsn}: Recovered): void {
+    this.#model = this.modelAt(lsn);
+    this.#records = this.#records.filter(record => record.lsn <= lsn);
+    const replayed = lsn - snapshotLsn;
+    const withLog = replayed > 0n;
+    const bare = withLog ? 'wal_only' : 'fresh_start';
+    this.#recovery = {
+      startupKind: hasSnapshot ? (withLog ? 'snapshot_and_wal' : 'snapshot_only') : bare,
+      loadedSnapshotLsn: snapshotLsn === 0n ? null : snapshotLsn,
+      replayedWalFrameCount: Number(replayed),
+      replayedWalLastLsn: withLog ? lsn : null,
+    };
+  }
+
+  /** The model as it was at an lsn. */
+  modelAt(lsn: bigint): Model {
+    if (lsn === this.lastLsn) return this.#model;
+    const model = new Model(this.config, this.#start);
+    for (const {lsn: at, slot, payload, expiry} of this.#records) {
+      if (at > lsn) break;
+      if (payload !== null) model.applyClient(at, slot, payload);
+      else if (expiry !== null) model.applyExpire(at, slot, expiry);
+    }
+    return model;
+  }
+
+  #command(
+    slot: bigint,
+    payload: Uint8Array,
+    actual: Uint8Array,
+    from: number,
+    at: Circumstances,
+    isFull: boolean,
+  ): {part: Part; end: number} {
+    const {config} = this;
+    const fate = this.#fate(slot, payload);
+    const as = (fate: Part['fate'], bytes: Uint8Array, answer: Committed | null = null): {part: Part; end: number} => {
+      if (!startsWith(actual, from, bytes)) differ(bytes, actual.subarray(from));
+      const {length} = bytes;
+      return {part: {payload, fate, answer, length, slot: this.#effective(slot)}, end: from + length};
+    };
+    const postponed = (bytes: Uint8Array): {part: Part; end: number} => as('postponed', bytes);
+    const unknown = (bytes: Uint8Array): {part: Part; end: number} => as('unknown', bytes);
+    const halted = engineHalted('submit');
+    if (fate !== 'invalid') {
+      if (at.haltedBefore) return unknown(halted);
+      if (at.haltedAfter && startsWith(actual, from, halted)) return unknown(halted);
+      const failed = storageFailure('submit');
+      if (at.haltedAfter && startsWith(actual, from, failed)) {
+        if (fate === 'log') this.#submit(slot, payload);
+        return unknown(failed);
+      }
+    }
+    if (fate === 'log') {
+      const queueFull = overloaded('submit', at.depth, config.maxSubmissionQueue);
+      if (isFull) return postponed(queueFull);
+      if (at.isWriting && startsWith(actual, from, queueFull)) return postponed(queueFull);
+      const noSpace = storageFull('submit');
+      if (at.spaceRefused && startsWith(actual, from, noSpace)) return postponed(noSpace);
+    }
+    const answer = this.#submit(slot, payload);
+    const expected = encodeApiResponse(answer);
+    return answer.kind === 'committed' ? as('committed', expected, answer) : as('refused', expected);
+  }
+
+  #batch(slot: bigint, payloads: readonly Uint8Array[], actual: Uint8Array, at: Circumstances): Decision {
+    const {maxSubmissionQueue} = this.config;
+    const count = payloads.length;
+    const refusal = overloaded('submit', at.depth, maxSubmissionQueue);
+    const tooMany = at.depth > 0 && at.depth + count > maxSubmissionQueue;
+    const refused = count > 0 && (tooMany || (at.isWriting && startsWith(actual, 3, refusal)));
+    const parts: Part[] = [];
+    let from = 3;
+    for (const payload of payloads) {
+      if (refused) {
+        if (!startsWith(actual, from, refusal)) differ(refusal, actual.subarray(from));
+        parts.push({payload, fate: 'postponed', answer: null, length: refusal.length, slot});
+        from += refusal.length;
+      } else {
+        const {part, end} = this.#command(slot, payload, actual, from, at, false);
+        parts.push(part);
+        from = end;
+      }
+    }
+    const head = Uint8Array.of(16, count & 0xff, count >> 8);
+    if (!startsWith(actual, 0, head) || from !== actual.length) differ(head, actual);
+    const isShown = parts.some(({fate}) => fate === 'committed');
+    return {needs: isShown ? this.lastLsn : null, isRefusal: false, parts};
+  }
+
+  #tick(currentSlot: bigint, actual: Uint8Array, at: Circumstances): Decision {
+    if (at.haltedBefore) return this.#plain(engineHalted('tick'), actual, NOTHING);
+    const batch = this.#dueInTick(currentSlot);
+    if (batch.length > 0) {
+      const isOneOf = (bytes: Uint8Array): boolean => sameBytes(actual, bytes);
+      if (at.haltedAfter && isOneOf(engineHalted('tick'))) return NOTHING;
+      if (at.spaceRefused && isOneOf(storageFull('tick'))) return NOTHING;
+      if (at.isWriting && isOneOf(overloaded('tick', at.depth, this.config.maxSubmissionQueue))) return NOTHING;
+    }
+    const before = this.lastLsn;
+    const answer = this.#model.tick(currentSlot);
+    const groupLast = this.lastLsn;
+    const slot = this.state.lastRequestSlot ?? 0n;
+    for (const [index, expiry] of batch.entries()) {
+      if (before + BigInt(index) >= groupLast) break;
+      this.#records.push({
+        lsn: before + 1n + BigInt(index),
+        slot,
+        payload: null,
+        key: '',
+        expiry,
+        isStored: false,
+        groupLast,
+      });
+    }
+    return this.#plain(encodeApiResponse(answer), actual, {
+      ...NOTHING,
+      needs: this.lastLsn,
+      isRefusal: answer.kind === 'tick_rejected',
+    });
+  }
+
+  #read(request: ApiRequest, of: Refused, actual: Uint8Array, at: Circumstances): Decision {
+    if (at.haltedBefore) return this.#plain(engineHalted(of), actual, NOTHING);
+    const expected = encodeApiResponse(this.#model.answerRequest(request));
+    return this.#plain(expected, actual, {...NOTHING, needs: this.lastLsn});
+  }
+
+  #metrics(currentSlot: bigint, actual: Uint8Array, at: Circumstances): Decision {
+    // A halted engine tells the counters of its last durable frame, which the model has passed: see `isHaltedMetrics`.
+    if (at.haltedBefore) {
+      if (!isHaltedMetrics(actual, at.durableLsn)) differ('metrics of a halted engine', actual);
+      return NOTHING;
+    }
+    const metrics: Metrics = {
+      ...this.#model.metrics(currentSlot),
+      ...this.#recovery,
+      queueDepth: at.depth,
+      activeSnapshotLsn: at.activeSnapshotLsn,
+    };
+    return this.#plain(encodeApiResponse({kind: 'metrics', metrics}), actual, {...NOTHING, needs: this.lastLsn});
+  }
+
+  #plain(expected: Uint8Array, actual: Uint8Array, decision: Decision): Decision {
+    if (!sameBytes(expected, actual)) differ(expected, actual);
+    return decision;
+  }
+
+  #submit(slot: bigint, payload: Uint8Array): ReturnType<Model['submit']> {
+    const answer = this.#model.submit(slot, payload);
+    if (answer.kind === 'committed' && !answer.fromRetryCache) {
+      const lsn = answer.appliedLsn;
+      const isStored = answer.result !== 'operation_table_full';
+      this.#records.push({
+        lsn,
+        slot: this.#effective(0n),
+        payload,
+        key: keyOf(payload),
+        expiry: null,
+        isStored,
+        groupLast: lsn,
+      });
+    }
+    return answer;
+  }
+
+  #effective(statedSlot: bigint): bigint {
+    const last = this.state.lastRequestSlot;
+    return last !== null && last > statedSlot ? last : statedSlot;
+  }
+
+  #dueInTick(currentSlot: bigint): Expiry[] {
+    return this.#model.machine.due(currentSlot).slice(0, this.config.maxExpirationsPerTick);
+  }
+
+  /** How far a command gets: refused by decoding, answered without the log, or logged. */
+  #fate(statedSlot: bigint, payload: Uint8Array): 'invalid' | 'known' | 'log' {
+    if (payload.length > this.config.maxCommandBytes) return 'invalid';
+    let request: ClientRequest;
+    try {
+      request = decodeClientRequest(payload);
+    } catch {
+      return 'invalid';
+    }
+    const {machine} = this.#model;
+    const slot = this.#effective(statedSlot);
+    if (machine.recall(request, slot) !== null || this.lastLsn === U64_MAX) return 'known';
+    return machine.clientSlotOverflow(request.command, slot) === null ? 'log' : 'known';
+  }
+}
+
+const COMMAND_OFFSET = 32;
+
+/** One operation with one command, whoever sends it. Throws CodecError for what is no command. */
+export function keyOf(payload: Uint8Array): string {
+  return `${decodeClientRequest(payload).operationId} ${hex(payload.subarray(COMMAND_OFFSET))}`;
+}
+
+/** The request that these bytes are, or null: the caller's error, which is never answered. */
+export function requestOf(frame: Uint8Array): ApiRequest | null {
+  try {
+    return decodeApiRequest(frame);
+  } catch (error) {
+    if (error instanceof CodecError) return null;
+    throw error;
+  }
+}
+
+/** Nothing waits, nothing is accepted, and no lsn is told beyond what survives. */
+export function isHaltedMetrics(bytes: Uint8Array, durableLsn: bigint): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (view.getUint8(0) !== 10 || view.getUint32(1, true) !== 0 || view.getUint8(9) !== 0) return false;
+  let at = 11;
+  const optional = (): bigint | null => {
+    const has = view.getUint8(at++) === 1;
+    if (!has) return null;
+    at += 8;
+    return view.getBigUint64(at - 8, true);
+  };
+  optional();
+  at += 4;
+  optional();
+  optional();
+  return (optional() ?? 0n) <= durableLsn;
+}
+
+function differ(expected: Uint8Array | string, actual: Uint8Array): never {
+  const shown = typeof expected === 'string' ? expected : hex(expected);
+  throw new Violation('answer', `model ${shown}, engine ${hex(actual)}`);
+}

@@ -1,0 +1,107 @@
+// Promises of the engine around the state, each broken at the place that keeps it: what is shown when, what a failure does,
+// what a checkpoint may leave out and cut off, what replay must repeat. The simulator must notice each.
+// Not here: the log itself (`wal_*.ts`) and the state's invariants (`sim_invariants.ts`).
+import type {Mutation} from './mutation.ts';
+import {FIRST_SEEDS} from './sim_killers.ts';
+
+const STEPPER = 'packages/node/src/engine/stepper.ts';
+const ENGINE = 'packages/node/src/engine/single_node_engine.ts';
+const TICKS = 'packages/node/src/engine/ticks.ts';
+const SLOTS = 'packages/node/src/engine/slot_source.ts';
+const READS = 'packages/node/src/engine/reads.ts';
+const CHECKPOINTER = 'packages/node/src/storage/checkpointer.ts';
+const DIRECTORY = 'packages/node/src/storage/data_directory.ts';
+const TRANSITIONS = 'packages/core/src/machine/transitions.ts';
+
+const broken = (name: string, file: string, find: string, replace: string, occurrence?: number): Mutation => ({
+  name: `simulator engine: ${name}`,
+  file,
+  find,
+  replace,
+  killedBy: FIRST_SEEDS,
+  ...(occurrence === undefined ? {} : {occurrence}),
+});
+
+export const SIM_ENGINE_MUTATIONS: readonly Mutation[] = [
+  broken(
+    'answers leave before their frame is written',
+    STEPPER,
+    'if (this.log.openRecords > 0 && !this.halted) {',
+    'if (this.halted) {',
+  ),
+  broken(
+    'answers leave while their frame is written',
+    STEPPER,
+    '} else if (this.frameInFlight) {',
+    '} else if (this.halted) {',
+  ),
+  broken(
+    'a halt leaves the answers as they were',
+    ENGINE,
+    '    this.stepper.frameFailed();\n',
+    '    this.stepper.halted = true;\n',
+  ),
+  broken('a failed sync is passed over', ENGINE, '      this.halt(error);\n      return;\n', ''),
+  broken(
+    'a failed sync in the background is passed over',
+    ENGINE,
+    '        this.halt(error);\n        this.stepper.deliver();\n',
+    '        if (error !== null) this.onDurable(openedMs);\n        this.stepper.deliver();\n',
+  ),
+  broken(
+    'the queue takes one more',
+    STEPPER,
+    'this.queueDepth >= this.limits.maxSubmissionQueue',
+    'this.queueDepth > this.limits.maxSubmissionQueue',
+  ),
+  broken(
+    'slots go back',
+    SLOTS,
+    '    if (!ltU64(out[0] ?? 0, out[1] ?? 0, lastSlotLo, lastSlotHi)) return;\n',
+    '    if (lastSlotLo !== lastSlotHi + 7) return;\n',
+  ),
+  broken(
+    'a tick does not ask for room',
+    TICKS,
+    'stepper.appender.room(count, count * EXPIRE_BYTES)',
+    'stepper.appender.room(1, EXPIRE_BYTES)',
+  ),
+  broken(
+    'a tick expires what is not due',
+    TICKS,
+    'db.wheel.collectDue(current[0] ?? 0, current[1] ?? 0, this.due)',
+    'db.wheel.collectDue(((current[0] ?? 0) + 1) | 0, current[1] ?? 0, this.due)',
+  ),
+  broken(
+    'a fence is passed over',
+    READS,
+    'if (ltU64(lastLsnLo, lastLsnHi, fenceLo, fenceHi)) {',
+    'if (fenceLo === 0x1234567) {',
+  ),
+  broken(
+    'closing does not answer',
+    ENGINE,
+    '    this.stepper.deliver();\n    this.idleMarker.end();\n',
+    '    this.idleMarker.end();\n',
+  ),
+  broken(
+    'a snapshot is published before its log',
+    CHECKPOINTER,
+    'whenDurable(written.lsn, () =>',
+    'whenDurable(0n, () =>',
+  ),
+  broken('the log is cut behind the newest snapshot', CHECKPOINTER, 'lsns[KEPT_SNAPSHOTS - 1]', 'lsns[0]'),
+  broken(
+    'a snapshot misses what ended meanwhile',
+    TRANSITIONS,
+    'if (db.snapshot !== null) db.snapshot.saveReservation(row);',
+    '',
+  ),
+  broken(
+    'replay begins one record too late',
+    DIRECTORY,
+    'replayer.replay(readWal(log, snapshotLsn + 1n))',
+    'replayer.replay(readWal(log, snapshotLsn + 2n))',
+  ),
+  broken('an unfinished snapshot stays', DIRECTORY, "name.endsWith('.snap.tmp')", "name.endsWith('.nothing')"),
+];
