@@ -8,7 +8,7 @@ import {isOpenError} from '@allocdb/node';
 import {Command, CommanderError, InvalidArgumentError} from 'commander';
 import {type ApiFlags, api} from './commands/api.ts';
 import {type ServeFlags, serve} from './commands/serve.ts';
-import {verify} from './commands/verify.ts';
+import {type VerifyFlags, verify} from './commands/verify.ts';
 import {CommandFailure, EXIT} from './exit.ts';
 import type {ListenAddress} from './net/tcp_server.ts';
 
@@ -75,10 +75,12 @@ function program(): Command {
     .action((dir: string, flags: ApiFlags) => api(dir, flags));
   command
     .command('verify')
-    .argument('<dir>', 'data directory; not one that a server is using')
-    .description('check log, snapshots, invariants and digests; changes nothing')
+    .argument('[dir]', 'data directory; not one that a server is using')
+    .description('check log, snapshots, invariants and digests, and what clients were told; changes nothing')
+    .option('--history <file>', 'client history (JSON lines) to check, against the directory where one is given')
+    .option('--findings <n>', 'most findings of each check of a history to print', whole(1, 1_000_000), 10)
     .option('--json', 'print the report as JSON', false)
-    .action((dir: string, flags: {json: boolean}) => {
+    .action((dir: string | undefined, flags: VerifyFlags) => {
       process.exitCode = verify(dir, flags);
     });
   return command;
