@@ -44,6 +44,9 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
 
+/** The command as it is installed. */
+export const INSTALLED_COMMAND: string = fileURLToPath(new URL('../bin/allocdb', import.meta.url));
+
 /** Starts the command with its three pipes. */
 export function startCommand(args: readonly string[]): ChildProcessWithoutNullStreams {
   if (!existsSync(COMMAND)) {

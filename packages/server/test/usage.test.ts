@@ -2,9 +2,10 @@
  * The command line's refusals: which exit code, and that the message names what is wrong. Nothing is printed to stdout
  * and nothing is created where a flag or a configuration is at fault.
  */
-import {existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {spawnSync} from 'node:child_process';
+import {existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync} from 'node:fs';
 import {createServer} from 'node:net';
-import {totalmem} from 'node:os';
+import {tmpdir, totalmem} from 'node:os';
 import {join} from 'node:path';
 import {configToJson, memoryBytesOf, parseConfig} from '@allocdb/node';
 import {joinFrames} from '@allocdb/sim';
@@ -12,6 +13,7 @@ import {afterAll, describe, expect, test} from 'vitest';
 import {
   cleanUp,
   fingerprintOf,
+  INSTALLED_COMMAND,
   runCommand,
   ServeProcess,
   startCommand,
@@ -53,6 +55,15 @@ describe.concurrent('wrong usage exits 64 and names the flag', () => {
     const result = await runCommand([]);
     expect(result.stderr).toContain('Usage: allocdb');
     expect(result.code).toBe(64);
+  });
+
+  test('the command works by a link, as package managers install it, and hands over arguments and exit code', async () => {
+    const link = join(tempDir(), 'allocdb');
+    symlinkSync(INSTALLED_COMMAND, link);
+    const help = spawnSync(link, ['serve', '--help'], {encoding: 'utf8', cwd: tmpdir()});
+    expect(help.stdout).toContain('Usage: allocdb serve');
+    const refused = spawnSync(link, ['serve', 'a dir', '--slot-ms', '0'], {encoding: 'utf8', cwd: tmpdir()});
+    expect([refused.status, refused.stderr.includes('--slot-ms')]).toEqual([64, true]);
   });
 
   test('help is an answer', async () => {

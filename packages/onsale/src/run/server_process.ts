@@ -40,6 +40,8 @@ export interface Exit {
 }
 
 const START_TIMEOUT_MS = 30_000;
+/** As the installed command has it. */
+const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=1'];
 
 export class ServerProcess {
   readonly #child: ChildProcessByStdio<null, null, Readable>;
@@ -61,7 +63,7 @@ export class ServerProcess {
       ['--checkpoint-mib-per-second', String(options.checkpointMibPerSecond)],
     ].flat();
     this.#logFile = options.logFile;
-    this.#child = spawn(process.execPath, [serverMain(), 'serve', options.dataDir, ...flags], {
+    this.#child = spawn(process.execPath, [...NODE_FLAGS, serverMain(), 'serve', options.dataDir, ...flags], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.exited = new Promise((resolve, reject) => {
