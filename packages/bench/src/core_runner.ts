@@ -6,6 +6,7 @@
  */
 import {performance} from 'node:perf_hooks';
 import {AllocDb, DECODE, Outcome, overflowOf, RESULT, SlotOverflow} from '@allocdb/core';
+import {spreadOf} from './stats.ts';
 import {
   HOT_RESOURCES,
   PAYLOAD_BYTES_MAX,
@@ -29,6 +30,15 @@ const COMMANDS_PER_SLOT = 100_000;
 export interface CoreRun {
   readonly commands: number;
   readonly millis: number;
+}
+
+/** Nanoseconds of a command by stage, medians over batches. */
+export interface CoreStages {
+  readonly readAhead: number;
+  readonly decode: number;
+  readonly lookUp: number;
+  readonly slots: number;
+  readonly apply: number;
 }
 
 export class CoreRunner {
@@ -72,6 +82,33 @@ export class CoreRunner {
     return {commands, millis: elapsed};
   }
 
+  /**
+   * Where the time of a command goes. A batch is taken through every stage by itself, then applied as a whole; applying is
+   * what is left of the whole. Decoding and lookups that are repeated for that find their memory near.
+   */
+  stages(millis: number): CoreStages {
+    const passes: [name: keyof CoreStages, pass: () => void][] = [
+      ['readAhead', () => this.#readAhead()],
+      ['decode', () => this.#each((at, length) => void this.db.decodeClient(this.#view, at, length))],
+      ['lookUp', () => this.#each((at, length) => void this.#find(at, length))],
+      ['slots', () => this.#each((at, length) => void this.#overflows(at, length))],
+      ['apply', () => this.#applyAll()],
+    ];
+    const samples = new Map<keyof CoreStages, number[]>(passes.map(([name]) => [name, []]));
+    for (const endMs = performance.now() + millis; performance.now() < endMs; ) {
+      this.#fillBatch();
+      for (const [name, pass] of passes) {
+        const beganMs = performance.now();
+        pass();
+        samples.get(name)?.push(((performance.now() - beganMs) * 1e6) / BATCH);
+      }
+      this.#settleBatch();
+    }
+    const of = (name: keyof CoreStages): number => spreadOf(samples.get(name) ?? []).median;
+    const [decode, lookUp, slots] = [of('decode'), of('lookUp') - of('decode'), of('slots') - of('decode')];
+    return {readAhead: of('readAhead'), decode, lookUp, slots, apply: of('apply') - decode - lookUp - slots};
+  }
+
   /** Applies at least so many commands, and reads no clock. */
   runCommands(count: number): void {
     for (let left = count; left > 0; left -= BATCH) {
@@ -90,8 +127,30 @@ export class CoreRunner {
     }
   }
 
+  #each(step: (at: number, length: number) => void): void {
+    for (let i = 0, at = 0; i < BATCH; i++) {
+      const length = this.#lengths[i] as number;
+      step(at, length);
+      at += length;
+    }
+  }
+
+  #find(at: number, length: number): void {
+    this.db.decodeClient(this.#view, at, length);
+    this.db.findRetry(this.#slot, 0, this.#outcome);
+  }
+
+  #overflows(at: number, length: number): void {
+    this.db.decodeClient(this.#view, at, length);
+    overflowOf(this.db, this.#slot, 0, this.#overflow);
+  }
+
   #applyBatch(): void {
     this.#readAhead();
+    this.#applyAll();
+  }
+
+  #applyAll(): void {
     let at = 0;
     const slot = this.#slot;
     for (let i = 0; i < BATCH; i++) {

@@ -27,6 +27,7 @@ const HEAP_COMMANDS_MIN = 100_000;
 async function run(options: BenchOptions): Promise<ScenarioReport> {
   const expectations = new Expectations();
   const rows: Cell[][] = [];
+  const stageRows: Cell[][] = [];
   for (const resources of options.resources) {
     options.progress(`core: building tables for ${resources} resources`);
     const runner = new CoreRunner(resources);
@@ -38,6 +39,10 @@ async function run(options: BenchOptions): Promise<ScenarioReport> {
       rates.push((commands * 1000) / millis);
       options.progress(`core: ${resources} resources, run ${i + 1}: ${Math.round(rates.at(-1) ?? 0)} commands/s`);
     }
+    const {readAhead, decode, lookUp, slots, apply} = runner.stages(options.seconds * 1000);
+    const parts = [readAhead, decode, lookUp, slots, apply];
+    const sum = parts.reduce((total, part) => total + part, 0);
+    stageRows.push([resources, ...[...parts, sum].map(Math.round)]);
     expectations.equal(`invariants at ${resources} resources`, checkInvariants(runner.db).join('; '), '');
     const perCommand = spreadOf(rates.map((rate, i) => (gets[i] ?? Number.NaN) / rate));
     const target = TARGETS.get(resources);
@@ -58,6 +63,16 @@ async function run(options: BenchOptions): Promise<ScenarioReport> {
           {name: 'of target', kind: 'percent'},
         ],
         rows,
+      },
+      {
+        title: 'Where the time of a command goes, ns, each stage timed by itself',
+        columns: [
+          {name: 'resources', kind: 'count'},
+          ...['read ahead', 'decode', 'retry lookup', 'slot arithmetic', 'apply and remember', 'sum'].map(
+            name => ({name, kind: 'count'}) as const,
+          ),
+        ],
+        rows: stageRows,
       },
       heap,
       memory,
