@@ -180,6 +180,23 @@ export const PATTERNS: readonly PatternRule[] = [
     ],
   },
   {
+    rule: 'apply-path',
+    about: 'core: what runs for each command is written so that it is folded and inlined (docs/style.md says why)',
+    under: ['packages/core/src/machine/', 'packages/core/src/table/', 'packages/core/src/fingerprint.ts'],
+    tests: false,
+    where: 'code',
+    forbid: [
+      [
+        /\b(?:const|let)\s*\[[^\]]*\]\s*=\s*\[/,
+        'two statements: an array that is taken apart is too long to be inlined',
+      ],
+      [
+        /(?<![\w.])(?<!typeof )(?:RE(?:SERVATION|SOURCE)(?:_STATE)?|OPERATION|REG|RESULT|COMMAND|OVERFLOW|LOOKUP)\.[A-Z]/,
+        'take it into a constant of the file, which V8 folds: const {X} = NAME;',
+      ],
+    ],
+  },
+  {
     rule: 'logical-time',
     about: 'wal, api, node and sim read clock and randomness only in the files that may import node:*',
     under: ['packages/wal/src/', 'packages/api/src/', 'packages/node/src/', 'packages/sim/src/'],

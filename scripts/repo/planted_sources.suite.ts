@@ -48,6 +48,19 @@ export const SOURCE_CASES: readonly Case[] = [
     },
   },
   {
+    rule: 'apply-path',
+    what: 'arrays taken apart and members of imported constants, where each command passes',
+    bad: {
+      'packages/core/src/machine/a.ts': 'const [a, b] = [x, y];\nconst row = at * RESERVATION.WORDS;\n',
+      'packages/core/src/table/a.ts': 'if (state === RESOURCE_STATE.RESERVED) return RESULT.OK;\n',
+    },
+    at: ['packages/core/src/machine/a.ts:1', 'packages/core/src/machine/a.ts:2', 'packages/core/src/table/a.ts:1'],
+    clean: {
+      'packages/core/src/machine/a.ts': 'const {WORDS} = RESERVATION;\ntype Tag = typeof COMMAND.EXPIRE;\n',
+      'packages/core/src/snapshot/a.ts': 'const [a, b] = [x, RESULT.OK];\n',
+    },
+  },
+  {
     rule: 'logical-time',
     what: 'a clock or randomness where time is an argument',
     bad: {

@@ -67,7 +67,10 @@ export function readReservation(
   slotHi: number,
   out: ReservationView,
 ): number {
-  const [w0, w1, w2, w3] = [id[at], id[at + 1], id[at + 2], id[at + 3]];
+  const w0 = id[at];
+  const w1 = id[at + 1];
+  const w2 = id[at + 2];
+  const w3 = id[at + 3];
   const row = findReservation(db, w0, w1, w2, w3);
   if (row < 0) return isBelowWatermark(db, w0, w1, w2, w3) ? LOOKUP_RETIRED : LOOKUP_NOT_FOUND;
   const state = db.reservations.state(row);

@@ -216,7 +216,8 @@ export class TimingWheel {
 
   private isEarlier(row: number, other: number): boolean {
     const words = this.words;
-    const [a, b] = [row * WORDS + DEADLINE, other * WORDS + DEADLINE];
+    const a = row * WORDS + DEADLINE;
+    const b = other * WORDS + DEADLINE;
     return ltU64(words[a], words[a + 1], words[b], words[b + 1]);
   }
 
