@@ -113,6 +113,7 @@ async function load(
     await whole(Promise.race([delay(options.seconds * 1000), checkpointBegun(phases, wanted + 1)]));
     await whole(loop.end());
     await server.stop();
+    phases.close();
   } finally {
     loop?.destroy();
     server.kill();
@@ -247,7 +248,8 @@ export async function measureCheckpoints(context: CheckpointContext): Promise<Ch
       options.rate === null
         ? 'the rate is half of the highest one with these tables, by the closed loop'
         : 'the rate was given',
-      'spreads are over the checkpoints of one run; an answer belongs to a checkpoint if any part of its time does',
+      'spreads are over the checkpoints of one run; an answer belongs to a checkpoint if any part of its time does, or if',
+      'it was due in the 50 ms before; beginnings and ends are dated by the server',
     ],
   };
 }

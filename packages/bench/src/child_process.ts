@@ -1,10 +1,12 @@
 /**
  * Processes that this one starts: how a program of this package is run from sources as from what was built, and that none
- * outlives its parent, whatever ends it. A program that measures in a process of its own prints one line of JSON.
+ * outlives its parent, whatever ends it (`ends_with_parent.ts`). A program that measures in a process of its own prints one
+ * line of JSON.
  */
 import {type ChildProcess, spawn} from 'node:child_process';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {endingWithParent} from './ends_with_parent.ts';
 
 /** Where this package's programs are. */
 export const PROGRAM_DIR: string = dirname(fileURLToPath(import.meta.url));
@@ -28,14 +30,15 @@ export function killChildren(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
-/** Starts a program in Node; `stdio` is as for `spawn`. */
+/** Starts a program in Node. Its standard input stays open, and empty, as long as this process lives. */
 export function startProgram(
   program: string,
   args: readonly string[],
-  stdio: ['ignore', 'ignore' | 'pipe', 'pipe'],
+  stdout: 'ignore' | 'pipe',
   nodeArgs: readonly string[] = [],
 ): ChildProcess {
-  const child = spawn(process.execPath, [...loader, ...nodeArgs, program, ...args], {cwd: PROGRAM_DIR, stdio});
+  const [command, all] = endingWithParent(process.execPath, [...loader, ...nodeArgs, program, ...args]);
+  const child = spawn(command, all, {cwd: PROGRAM_DIR, stdio: ['pipe', stdout, 'pipe']});
   running.add(child);
   child.once('exit', () => running.delete(child));
   return child;
@@ -83,7 +86,7 @@ export async function runMeasurement(
   args: readonly string[],
   {nodeArgs = [], progress = () => undefined}: MeasureOptions = {},
 ): Promise<Record<string, unknown>> {
-  const child = startProgram(programOf(name), args, ['ignore', 'pipe', 'pipe'], nodeArgs);
+  const child = startProgram(programOf(name), args, 'pipe', nodeArgs);
   const words = new LastLines(child.stderr, progress);
   let out = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {

@@ -56,7 +56,7 @@ export async function startServer(
   {profileDir = null, timeoutMs = START_TIMEOUT_MS, onEvent = () => undefined}: StartOptions = {},
 ): Promise<ChildServer> {
   const profiling = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profileDir)}`];
-  const child = startProgram(program, args, ['ignore', 'ignore', 'pipe'], profiling);
+  const child = startProgram(program, args, 'ignore', profiling);
   let onPort: (port: number) => void = () => undefined;
   const words = new LastLines(child.stderr, line => {
     const event = eventOf(line);

@@ -10,6 +10,7 @@ import {join} from 'node:path';
 import {CONNECTION_FRAME, encodeWelcome, FrameSplitter, PROTOCOL_VERSION} from '@allocdb/node';
 import {BareAnswers} from './bare_answers.ts';
 import {BareFile} from './bare_file.ts';
+import {endWithStandardInput} from './ends_with_parent.ts';
 
 const REQUEST_BYTES_MAX: number = 1 << 20;
 const BATCH_MAX = 8192;
@@ -87,6 +88,7 @@ class EchoServer {
 }
 
 function main(dir: string): void {
+  endWithStandardInput();
   const echo = new EchoServer(dir);
   const server = createServer({noDelay: true}, socket => new EchoConnection(socket, echo));
   server.listen(0, '127.0.0.1', () => {

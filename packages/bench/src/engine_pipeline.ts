@@ -1,6 +1,6 @@
 /**
  * An embedded engine driven the way a server drives it: requests of one turn share a frame of the log, and answers come
- * when that frame is durable. Answers are kept as bytes while the clock runs and read afterwards.
+ * when that frame is durable. Answers are kept as bytes while the clock runs, read afterwards, and their buffers given back.
  *
  * Deterministic: the caller states slots, turns hold a fixed number of requests, and nothing depends on time.
  */
@@ -29,10 +29,17 @@ export class EnginePipeline {
     const frames = requests.map(request =>
       encodeRequest({type: 'submit', requestSlot, payload: encodeClientRequest(request)}),
     );
-    return (await this.submitFrames(frames)).flatMap(answersOf);
+    return (await this.submitFrames(frames)).flatMap(part => {
+      const answers = answersOf(part);
+      AnswerBuffer.recycle(part);
+      return answers;
+    });
   }
 
-  /** Submits request frames in order, a turn after the other, and resolves with their answers, behind their lengths. */
+  /**
+   * Submits request frames in order, a turn after the other, and resolves with their answers, behind their lengths. Who has
+   * read them gives the bytes back by `AnswerBuffer.recycle`.
+   */
   async submitFrames(frames: readonly Uint8Array[]): Promise<Uint8Array[]> {
     const taken: Uint8Array[][] = [];
     const beganMs = performance.now();

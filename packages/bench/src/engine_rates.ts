@@ -1,6 +1,7 @@
 /**
  * Durable commands per second in process at several numbers outstanding: the engine by its pipelined bytes, single
- * commands and batches, and by its promises; each beside the bare loop of the same requests and answers.
+ * commands and batches, by its synchronous call, which knows one request at a time, and by its promises; each beside the
+ * bare loop of the same requests and answers.
  *
  * Every run has a fresh directory. The two that are compared alternate, and which goes first alternates too. There are
  * many runs, so each takes a share of the seconds asked for.
@@ -8,7 +9,7 @@
 import {rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {EngineLoop, type LoopRun} from './engine_loop.ts';
-import {BareSubject, EngineSubject, type FrameSubject} from './engine_subjects.ts';
+import {BareSubject, EngineSubject, type FrameSubject, SyncSubject} from './engine_subjects.ts';
 import {type OpenSurface, openFacadeSurface, openSubmitSurface, runPromiseLanes} from './promise_lanes.ts';
 import type {Cell, Table} from './report.ts';
 import {type BenchOptions, times} from './scenario.ts';
@@ -26,17 +27,34 @@ interface Load {
   readonly surface: string;
   readonly commands: number;
   readonly batch: number;
-  /** Null for pipelined bytes. */
-  readonly open: OpenSurface | null;
+  readonly run: (context: EngineContext, load: Load) => Promise<LoopRun>;
 }
 
 function loadsOf(outstanding: readonly number[]): Load[] {
-  const bytes = (commands: number, batch: number): Load => ({surface: 'submitBytes', commands, batch, open: null});
+  const bytes = (commands: number, batch: number): Load => ({
+    surface: 'submitBytes',
+    commands,
+    batch,
+    run: (context, load) => runLoop(context, load, EngineSubject.open),
+  });
+  const sync = (batch: number): Load => ({
+    surface: 'handleApiBytes',
+    commands: batch,
+    batch,
+    run: (context, load) => runLoop(context, load, SyncSubject.open),
+  });
   const promises = (surface: string, open: OpenSurface): Load[] =>
-    PROMISE_LANES.map(commands => ({surface, commands, batch: 1, open}));
+    PROMISE_LANES.map(commands => ({
+      surface,
+      commands,
+      batch: 1,
+      run: (context, load) => runPromises(context, load, open),
+    }));
   return [
     ...outstanding.map(commands => bytes(commands, 1)),
     ...outstanding.filter(commands => commands % BATCH === 0).map(commands => bytes(commands, BATCH)),
+    sync(1),
+    sync(BATCH),
     ...promises('engine.submit', openSubmitSurface),
     ...promises('openDb', openFacadeSurface),
   ];
@@ -85,14 +103,10 @@ async function runPromises({options, dir}: EngineContext, load: Load, open: Open
 
 async function rowOf(context: EngineContext, load: Load): Promise<Cell[]> {
   const {options} = context;
-  const {surface, commands, batch, open} = load;
+  const {surface, commands, batch} = load;
   const [engine, bare]: [number[], number[]] = [[], []];
   const measureEngine = async (): Promise<void> => {
-    const run =
-      open === null
-        ? await runLoop(context, load, dir => EngineSubject.open(dir))
-        : await runPromises(context, load, open);
-    engine.push(run.answersPerSecond);
+    engine.push((await load.run(context, load)).answersPerSecond);
   };
   const measureBare = async (): Promise<void> => {
     const run = await runLoop(context, load, dir => Promise.resolve(new BareSubject(dir)));

@@ -1,9 +1,10 @@
 /**
  * What the closed loop in process drives: an engine on a directory, opened and prepared as a server opens it, with a
  * clock of slots and a ticker; or the bare loop of the same bytes, which copies payloads behind record headers and makes
- * all that came in a turn durable by one checksum, one write and one fdatasync.
+ * all that came in a turn durable by one checksum, one write and one fdatasync. The engine is asked by its pipelined bytes
+ * or, by another subject, by its synchronous call.
  *
- * Both take the same requests, answer with as many bytes, and call back once a turn.
+ * All take the same requests, answer with as many bytes, and call back once a turn.
  */
 import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
@@ -22,7 +23,7 @@ export interface FrameSubject {
   submit(view: DataView, bytes: Uint8Array, offset: number, length: number): void;
   /** Takes the requests in `view[0..end)`, each behind its length, as a socket's chunk brings them. */
   submitChunk(view: DataView, bytes: Uint8Array, end: number): void;
-  /** Told the answers, behind their lengths, in order. Set by whoever submits. */
+  /** Told the answers, behind their lengths, in order; their bytes are used again afterwards. Set by whoever submits. */
   onAnswers: (answers: Uint8Array) => void;
   close(): Promise<void>;
 }
@@ -44,6 +45,23 @@ export async function prepareDirectory(dir: string): Promise<void> {
   }
 }
 
+/** Prepares `dir`, which is not there yet, and opens it with a clock of its own. */
+async function openPrepared(dir: string): Promise<{engine: SingleNodeEngine; clock: MonotonicSlotClock}> {
+  await prepareDirectory(dir);
+  let clock: MonotonicSlotClock | null = null;
+  const engine = SingleNodeEngine.open({
+    dir,
+    slotMs: SLOT_MS,
+    checkpoint: {everyLogBytes: null},
+    slots: db => {
+      clock = new MonotonicSlotClock(lastSlotOf(db), SLOT_MS);
+      return {clock, maxSlotAdvance: null, ignoreRequestSlots: true};
+    },
+  });
+  if (clock === null) throw new Error('assertion failed: the engine asked for its slot policy');
+  return {engine, clock};
+}
+
 /** The engine, with time of its own. */
 export class EngineSubject implements FrameSubject {
   readonly engine: SingleNodeEngine;
@@ -53,26 +71,18 @@ export class EngineSubject implements FrameSubject {
 
   /** Prepares `dir`, which is not there yet, and opens it. */
   static async open(dir: string): Promise<EngineSubject> {
-    await prepareDirectory(dir);
-    return new EngineSubject(dir);
+    const {engine, clock} = await openPrepared(dir);
+    return new EngineSubject(engine, clock);
   }
 
-  private constructor(dir: string) {
-    let clock: MonotonicSlotClock | null = null;
-    this.engine = SingleNodeEngine.open({
-      dir,
-      slotMs: SLOT_MS,
-      checkpoint: {everyLogBytes: null},
-      slots: db => {
-        clock = new MonotonicSlotClock(lastSlotOf(db), SLOT_MS);
-        return {clock, maxSlotAdvance: null, ignoreRequestSlots: true};
-      },
-    });
-    if (clock === null) throw new Error('assertion failed: the engine asked for its slot policy');
+  private constructor(engine: SingleNodeEngine, clock: MonotonicSlotClock) {
+    this.engine = engine;
     this.#ticker = new ExpirationTicker(this.engine, clock);
     this.#sink = new AnswerBuffer(() => {
       const taken = this.#sink.take();
-      if (taken !== null) this.onAnswers(taken);
+      if (taken === null) return;
+      this.onAnswers(taken);
+      AnswerBuffer.recycle(taken);
     });
   }
 
@@ -95,6 +105,52 @@ export class EngineSubject implements FrameSubject {
   close(): Promise<void> {
     this.#ticker.stop();
     return this.engine.close();
+  }
+}
+
+/**
+ * The engine by `handleApiBytes`, a call for each request: its answer is durable when the call returns, and told in the
+ * next turn, because whoever waits for it sends the next request. Nothing ticks: ticks are pipelined requests, which such
+ * calls must not meet, and nothing of the workload expires.
+ */
+export class SyncSubject implements FrameSubject {
+  onAnswers: (answers: Uint8Array) => void = () => undefined;
+  readonly #engine: SingleNodeEngine;
+  #answers: Uint8Array[] = [];
+
+  /** Prepares `dir`, which is not there yet, and opens it. */
+  static async open(dir: string): Promise<SyncSubject> {
+    return new SyncSubject((await openPrepared(dir)).engine);
+  }
+
+  private constructor(engine: SingleNodeEngine) {
+    this.#engine = engine;
+  }
+
+  submit(_view: DataView, bytes: Uint8Array, offset: number, length: number): void {
+    const answer = this.#engine.handleApiBytes(bytes.subarray(offset, offset + length));
+    const told = new Uint8Array(PREFIX_BYTES + answer.length);
+    new DataView(told.buffer).setInt32(0, answer.length, true);
+    told.set(answer, PREFIX_BYTES);
+    if (this.#answers.push(told) === 1) setImmediate(() => this.#tell());
+  }
+
+  submitChunk(view: DataView, bytes: Uint8Array, end: number): void {
+    for (let at = 0; at < end; ) {
+      const length = view.getInt32(at, true);
+      this.submit(view, bytes, at + PREFIX_BYTES, length);
+      at += PREFIX_BYTES + length;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+
+  #tell(): void {
+    const answers = this.#answers;
+    this.#answers = [];
+    for (const answer of answers) this.onAnswers(answer);
   }
 }
 

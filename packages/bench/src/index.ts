@@ -2,7 +2,10 @@
  * The public surface: the scenarios and what their reports look like, for whoever runs them from a program. The command
  * is `main.ts`.
  */
+export {killChildren} from './child_process.ts';
+export {engineHoldings, type Holdings, serverHoldings} from './database_holdings.ts';
 export {probeDisk, probeLine} from './disk_probe.ts';
+export {endingWithParent} from './ends_with_parent.ts';
 export {EngineSubject} from './engine_subjects.ts';
 export {LaneFeed, requestBytesMax} from './lane_feed.ts';
 export {type ConnectionOwner, LoadConnection} from './load_connection.ts';

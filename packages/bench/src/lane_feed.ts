@@ -35,6 +35,8 @@ export class LaneFeed {
   readonly batch: number;
   /** Commands that were written and whose answers have not been taken. */
   outstanding: number = 0;
+  /** Answers that granted a reservation. */
+  granted: number = 0;
   readonly #workload: Workload;
   readonly #firstLane: number;
   readonly #lanes: number;
@@ -48,6 +50,13 @@ export class LaneFeed {
     this.#firstLane = firstLane;
     this.#lanes = lanes;
     this.batch = batch;
+  }
+
+  /** Lanes that hold a resource; nothing may be outstanding. */
+  get holding(): number {
+    let count = 0;
+    for (let i = 0; i < this.#lanes; i++) if (this.#workload.isHolding(this.#firstLane + i)) count++;
+    return count;
   }
 
   /** False while every lane has a command outstanding. */
@@ -98,6 +107,7 @@ export class LaneFeed {
       workload.settle(lane, 0, 0, 0, 0);
       return PLAIN_ANSWER_BYTES;
     }
+    this.granted++;
     const id = at + ID_AT;
     const [w0, w1] = [view.getInt32(id, true), view.getInt32(id + 4, true)];
     workload.settle(lane, w0, w1, view.getInt32(id + 8, true), view.getInt32(id + 12, true));

@@ -17,7 +17,7 @@ import {
 } from '@allocdb/node';
 import type {LoopRun} from './engine_loop.ts';
 import {EngineSubject, prepareDirectory} from './engine_subjects.ts';
-import {HOT_RESOURCES, PAYLOAD_BYTES_MAX, PERIOD, STEP, stepAt, Workload, writeResourceId} from './workload.ts';
+import {HOT_RESOURCES, PAYLOAD_BYTES_MAX, PERIOD, resourceIdOf, STEP, stepAt, Workload} from './workload.ts';
 import {SERVER_RESOURCES, SLOT_MS, TTL_SLOTS} from './workload_config.ts';
 
 /** An interface with lanes on it. */
@@ -83,9 +83,7 @@ export const openSubmitSurface: OpenSurface = async (dir, lanes) =>
   new SubmitSurface(await EngineSubject.open(dir), lanes);
 
 function resourceOf(index: number): ResourceId {
-  const view = new DataView(new ArrayBuffer(16));
-  writeResourceId(view, 0, index);
-  return resourceIdFromBigint((view.getBigUint64(8, true) << 64n) | view.getBigUint64(0, true));
+  return resourceIdFromBigint(resourceIdOf(index));
 }
 
 interface FacadeLane {

@@ -54,6 +54,13 @@ export function writeResourceId(view: DataView, at: number, index: number): void
   view.setInt32(at + 12, ~index, true);
 }
 
+/** The id that {@link writeResourceId} writes, as a number. */
+export function resourceIdOf(index: number): bigint {
+  const view = new DataView(new ArrayBuffer(16));
+  writeResourceId(view, 0, index);
+  return (view.getBigUint64(8, true) << 64n) | view.getBigUint64(0, true);
+}
+
 function writeHolder(view: DataView, at: number, lane: number): void {
   view.setInt32(at, Math.imul(lane + 1, 0x85eb_ca6b | 0), true);
   view.setInt32(at + 4, lane, true);
@@ -165,6 +172,14 @@ export class Workload {
     view.setInt32(at + 9, 0, true);
     view.setUint16(at + 13, count, true);
     return end - at;
+  }
+
+  /** Whether the lane, which has nothing outstanding, holds a resource. */
+  isHolding(lane: number): boolean {
+    const position = this.#positions[lane] as number;
+    const step = stepAt(lane, position);
+    const own = step === STEP.HOT ? stepAt(lane, position + 1) : step;
+    return own !== STEP.RESERVE;
   }
 
   /** The result that the lane's outstanding command must have. */

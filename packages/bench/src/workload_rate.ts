@@ -2,7 +2,7 @@
  * The workload through the pipeline of the deterministic scenarios: as many commands to a turn, timed in the same way,
  * with making requests and reading answers not timed. What their own rates are held against.
  */
-import {SingleNodeEngine} from '@allocdb/node';
+import {AnswerBuffer, SingleNodeEngine} from '@allocdb/node';
 import {EnginePipeline, TURN} from './engine_pipeline.ts';
 import {LaneFeed, requestBytesMax} from './lane_feed.ts';
 import {ResourceSetup} from './resource_setup.ts';
@@ -30,7 +30,10 @@ export async function workloadRate(dir: string, answers: number): Promise<number
     const feed = new LaneFeed(workload, 0, TURN, 1);
     while (pipeline.answers < answers) {
       const slot = 1 + Math.floor(pipeline.answers / COMMANDS_PER_SLOT);
-      for (const part of await pipeline.submitFrames(turnOf(feed, slot))) takeAll(feed, part);
+      for (const part of await pipeline.submitFrames(turnOf(feed, slot))) {
+        takeAll(feed, part);
+        AnswerBuffer.recycle(part);
+      }
     }
     return (pipeline.answers * 1000) / pipeline.millis;
   } finally {

@@ -21,6 +21,8 @@ test('every interface is measured beside the bare loop, and nothing is left behi
     ['submitBytes', 1, 1],
     ['submitBytes', 64, 1],
     ['submitBytes', 64, 64],
+    ['handleApiBytes', 1, 1],
+    ['handleApiBytes', 64, 64],
     ['engine.submit', 1, 1],
     ['engine.submit', 256, 1],
     ['openDb', 1, 1],

@@ -7,6 +7,7 @@ import {readdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {expect, test} from 'vitest';
+import {ArrivalLine} from '../src/arrival_line.ts';
 import {CheckpointPhases} from '../src/checkpoint_phases.ts';
 import {checkpointPlan} from '../src/checkpoint_plan.ts';
 import {PROGRAM_DIR} from '../src/child_process.ts';
@@ -80,22 +81,58 @@ test.each([
   expect(over.firstOperation).toBeGreaterThanOrEqual(population.operations - population.resources);
 });
 
-test('an answer whose time touches a checkpoint belongs to it, and to no other phase', () => {
+test('an answer belongs to the checkpoint that its time touches, by the time that the server says', () => {
   const phases = new CheckpointPhases();
   phases.open();
-  const at = performance.now();
   const counts = (): number[][] => [phases.undisturbed, phases.during].map(all => all.map(({count}) => count));
-  phases.answered(at - 10, at + 1);
-  expect(counts()).toEqual([[0], []]);
-  phases.answered(at, at);
-  phases.onEvent({event: 'checkpoint_started', fields: {}});
-  phases.answered(at, performance.now());
-  phases.onEvent({event: 'checkpoint_finished', fields: {bytes: 7, durationMs: 500}});
-  phases.answered(at, performance.now());
-  phases.answered(performance.now() + 1, performance.now() + 2);
-  expect(counts()).toEqual([[1, 1], [2]]);
+  const [from, ofDay] = [performance.now() + 1000, Date.now() + 1000];
+  const answered = (due: number, now: number): void => phases.answered(from + due, from + now);
+  const said = (event: string, at: number): void =>
+    phases.onEvent({event: `checkpoint_${event}`, fields: {time: ofDay + at, bytes: 7, durationMs: 500}});
+  answered(-2000, 5);
+  answered(0, 10);
+  answered(120, 130);
+  answered(120, 210);
+  answered(170, 175);
+  said('started', 200);
+  answered(500, 501);
+  answered(680, 800);
+  said('finished', 700);
+  answered(720, 810);
+  answered(980, 1005);
+  // What was answered in the last second may be of a checkpoint of which the word is still to come.
+  expect(counts()).toEqual([[0, 0], [0]]);
+  answered(1070, 1080);
+  said('started', 1100);
+  expect(counts()).toEqual([
+    [1, 0],
+    [0, 0],
+  ]);
+  answered(3000, 3001);
+  expect(counts()).toEqual([
+    [2, 2],
+    [4, 1],
+  ]);
+  phases.close();
+  expect(counts()).toEqual([
+    [2, 2],
+    [4, 2],
+  ]);
   expect(phases.finished).toEqual([{bytes: 7, seconds: 0.5}]);
   expect(() => phases.onEvent({event: 'checkpoint_failed', fields: {reason: 'full'}})).toThrow(/failed: full/);
+  expect(() => phases.onEvent({event: 'checkpoint_started', fields: {}})).toThrow(/did not say time/);
+});
+
+test('arrivals leave the line in order, however long it was', () => {
+  const left: number[] = [];
+  const line = new ArrivalLine((dueMs, nowMs) => left.push(nowMs - dueMs));
+  for (let i = 0; i < 5000; i++) {
+    line.push(0, i);
+    if (i % 3 === 0) line.settle(i / 2);
+  }
+  expect(left).toHaveLength(2500);
+  line.settle(Number.POSITIVE_INFINITY);
+  expect(left).toEqual(Array.from({length: 5000}, (_, i) => i));
 });
 
 test('an interrupt ends the servers and removes what they wrote', async () => {

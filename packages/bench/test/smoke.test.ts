@@ -27,7 +27,9 @@ test('core measures commands beside the reference table, heap, and memory beside
   const rows = rowsOf(report.tables);
   expect(rows.map(row => row[0])).toEqual([1000, 3000]);
   for (const row of rows) expect(medianOf(row[1])).toBeGreaterThan(0);
-  const [, heap, memory] = report.tables;
+  const [, stages, heap, memory] = report.tables;
+  expect(stages?.rows.map(([resources]) => resources)).toEqual([1000, 3000]);
+  for (const row of stages?.rows ?? []) expect(Number(row.at(-1))).toBeGreaterThan(0);
   expect(heap?.rows[0]?.[0]).toBe(100_000);
   for (const [what, measured, , target] of memory?.rows ?? []) {
     expect(Number(measured), String(what)).toBeGreaterThan(0);

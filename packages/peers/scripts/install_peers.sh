@@ -76,5 +76,9 @@ status=0
 has_postgres || { say "PostgreSQL is not installed"; status=1; }
 has_redis || { say "redis-server is not installed"; status=1; }
 has_sqlite || { say "better-sqlite3 has no binary"; status=1; }
-[ "$status" -ne 0 ] || say "PostgreSQL, Redis and better-sqlite3 are installed"
+if [ "$status" -eq 0 ]; then
+  say "PostgreSQL, Redis and better-sqlite3 are installed"
+else
+  say "FAILED: not everything could be installed; nothing of what is missing is compared, and its tests are skipped"
+fi
 exit "$status"

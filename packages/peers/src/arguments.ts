@@ -17,6 +17,8 @@ export interface PeersArguments {
   readonly outstanding: readonly number[] | null;
   /** Directory below which data is put. */
   readonly dir: string;
+  /** Whether what is missing is installed before. */
+  readonly install: boolean;
   /** File for the JSON report; null for none. */
   readonly json: string | null;
 }
@@ -30,13 +32,14 @@ export function helpText(): string {
   return [
     'usage: pnpm bench:peers [options]',
     '',
-    'AllocDB beside Redis, PostgreSQL and SQLite: the same loop, in turns, every answer checked.',
+    'AllocDB beside Redis, PostgreSQL and SQLite, as far as they are installed: the same loop, in turns, every answer checked.',
     '',
     '  --seconds N         measured seconds of a run (10)',
     '  --warm-up N         seconds before each run that do not count (5)',
     '  --repeat N          rounds; median, smallest and largest are shown (3)',
     `  --only NAME         one of ${PEER_NAMES.join(', ')}; may be given several times`,
     '  --outstanding LIST  only these numbers of commands outstanding, such as 64,1024',
+    '  --install           install what is missing before: packages of the system (root or sudo), the binding of SQLite',
     "  --dir DIR           where data is put and removed again, on a disk (the system's temporary directory)",
     '  --json FILE         write everything, all runs included, to this file',
     '  --help              show this',
@@ -79,12 +82,14 @@ export function parseArguments(args: readonly string[]): PeersArguments {
     only: peersOf(values.only ?? []),
     outstanding: values.outstanding?.split(',').map(text => wholeOf('outstanding', text)) ?? null,
     dir: values.dir ?? tmpdir(),
+    install: values.install ?? false,
     json: values.json ?? null,
   };
 }
 
 interface Values {
   help?: boolean;
+  install?: boolean;
   seconds?: string;
   'warm-up'?: string;
   repeat?: string;
@@ -102,6 +107,7 @@ function valuesOf(args: readonly string[]): Values {
       args: args[0] === '--' ? args.slice(1) : [...args],
       options: {
         help: {type: 'boolean', short: 'h'},
+        install: {type: 'boolean'},
         seconds: text,
         'warm-up': text,
         repeat: text,

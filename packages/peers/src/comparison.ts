@@ -1,7 +1,9 @@
 /**
  * The comparison: at each number of commands outstanding, AllocDB and the peers take turns, each run on a fresh directory,
- * and who begins changes from round to round. A ratio is one of the same round, because machines change by the hour.
+ * and who begins changes from round to round. A ratio is one of the same round, because machines change by the hour. For
+ * full cycles each side's best number is chosen from those runs, and the two chosen take turns once more.
  *
+ * A run that fails ends the turns of whoever failed at that number; what was found stays, and the failure is named.
  * SQLite lives in its caller's process and is compared with the engine in process; servers with `allocdb serve`.
  */
 import type {Table} from '@allocdb/bench';
@@ -17,7 +19,7 @@ import {
   SQLITE,
 } from './contestants.ts';
 import type {RunTimes} from './measure.ts';
-import {cyclesTable, type Pairing, ratesTable} from './tables.ts';
+import {best, cyclesTable, type Pairing, ratesTable} from './tables.ts';
 
 /** What can be left out or asked for alone. */
 export const PEER_NAMES = ['redis', 'postgres', 'sqlite'] as const;
@@ -25,7 +27,7 @@ export const PEER_NAMES = ['redis', 'postgres', 'sqlite'] as const;
 export type PeerName = (typeof PEER_NAMES)[number];
 
 /** A peer at the numbers of commands outstanding at which it is compared. */
-interface Entry {
+export interface Entry {
   readonly group: PeerName;
   readonly contestant: Contestant;
   readonly against: Contestant;
@@ -55,22 +57,32 @@ export interface Comparison {
   readonly tables: readonly Table[];
   /** Versions and settings, a line each. */
   readonly about: readonly string[];
+  /** Runs that failed: whose, with how many outstanding, and why. */
+  readonly failures: readonly string[];
 }
 
-/** Runs everything that was asked for. Rejects when a run fails or an answer is not as expected. */
-export async function compare(options: ComparisonOptions): Promise<Comparison> {
-  const entries = ENTRIES.filter(({group}) => options.only.includes(group));
+/** A contestant with so many commands outstanding. */
+interface Turn {
+  readonly contestant: Contestant;
+  readonly outstanding: number;
+}
+
+/** Runs everything that was asked for; what fails is in the failures. */
+export async function compare(options: ComparisonOptions, all: readonly Entry[] = ENTRIES): Promise<Comparison> {
+  const entries = all.filter(({group}) => options.only.includes(group));
+  const failures: string[] = [];
   const pairings: Pairing[] = [];
-  const about = new Set<string>();
-  for (const against of [ALLOCDB, EMBEDDED]) {
+  for (const against of new Set(entries.map(entry => entry.against))) {
     const others = entries.filter(entry => entry.against === against);
     for (const outstanding of numbersOf(others, options.outstanding)) {
-      const found = await rounds(against, others, outstanding, options);
-      pairings.push(...found);
-      for (const {own, other} of found) for (const run of [...own, ...other]) about.add(run.about);
+      const at = others.filter(entry => entry.outstanding.includes(outstanding));
+      const turns = at.map(({contestant}) => ({contestant, outstanding}));
+      pairings.push(...(await rounds({contestant: against, outstanding}, turns, options, failures)));
     }
   }
-  return {tables: [ratesTable(sorted(pairings)), cyclesTable(pairings)], about: [...about]};
+  const cycles = await bestOfBoth(entries, pairings, options, failures);
+  const about = new Set([...pairings, ...cycles].flatMap(({own, other}) => [...own, ...other].map(run => run.about)));
+  return {tables: [ratesTable(sorted(pairings, entries)), cyclesTable(cycles)], about: [...about], failures};
 }
 
 function numbersOf(entries: readonly Entry[], wanted: readonly number[] | null): number[] {
@@ -78,32 +90,71 @@ function numbersOf(entries: readonly Entry[], wanted: readonly number[] | null):
   return [...all].filter(number => wanted === null || wanted.includes(number)).sort((a, b) => a - b);
 }
 
+/** Turns of all in every round, until too few are left to be compared. */
 async function rounds(
-  against: Contestant,
-  entries: readonly Entry[],
-  outstanding: number,
+  against: Turn,
+  others: readonly Turn[],
   options: ComparisonOptions,
+  failures: string[],
 ): Promise<Pairing[]> {
-  const others = entries.filter(entry => entry.outstanding.includes(outstanding)).map(({contestant}) => contestant);
   const all = [against, ...others];
-  const runs = new Map<Contestant, ContestantRun[]>(all.map(each => [each, []]));
+  const runs = new Map<Turn, ContestantRun[]>(all.map(each => [each, []]));
+  const failed = new Set<Turn>();
   for (let round = 0; round < options.repeat; round++) {
     for (let i = 0; i < all.length; i++) {
-      const contestant = all[(i + round) % all.length] as Contestant;
-      const run = await contestant.run(runDirectory(options.dir, contestant), outstanding, options);
-      runs.get(contestant)?.push(run);
-      const rate = `${Math.round(run.answersPerSecond)}/s`;
-      options.progress(
-        `${contestant.name}, ${outstanding} outstanding, run ${round + 1} of ${options.repeat}: ${rate}`,
-      );
+      const turn = all[(i + round) % all.length] as Turn;
+      if (failed.has(turn) || failed.has(against) || failed.size === others.length) continue;
+      const what = `${turn.contestant.name}, ${turn.outstanding} outstanding, run ${round + 1} of ${options.repeat}`;
+      try {
+        const run = await turn.contestant.run(runDirectory(options.dir, turn.contestant), turn.outstanding, options);
+        runs.get(turn)?.push(run);
+        options.progress(`${what}: ${Math.round(run.answersPerSecond)}/s`);
+      } catch (error) {
+        failed.add(turn);
+        failures.push(`${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+        options.progress(`${what}: failed`);
+      }
     }
   }
   const own = runs.get(against) ?? [];
-  return others.map(other => ({peer: other.name, outstanding, own, other: runs.get(other) ?? []}));
+  return others.flatMap(({contestant, outstanding}, i): Pairing[] => {
+    const other = runs.get(others[i] as Turn) ?? [];
+    // Whoever failed has the first rounds only.
+    const whole = Math.min(own.length, other.length);
+    const pairing = {peer: contestant.name, ownOutstanding: against.outstanding, outstanding};
+    return whole === 0 ? [] : [{...pairing, own: own.slice(0, whole), other: other.slice(0, whole)}];
+  });
+}
+
+/**
+ * Each peer and AllocDB, both at the number that suits them best, in turns of their own: runs of two pairings are not of
+ * the same round, and those by which a number was chosen are the lucky ones. Where nothing is to be chosen the runs that
+ * are there will do.
+ */
+async function bestOfBoth(
+  entries: readonly Entry[],
+  pairings: readonly Pairing[],
+  options: ComparisonOptions,
+  failures: string[],
+): Promise<Pairing[]> {
+  const found: Pairing[] = [];
+  for (const {contestant, against} of entries) {
+    const of = pairings.filter(({peer}) => peer === contestant.name);
+    const [own, other] = [best(of, 'own'), best(of, 'other')];
+    if (own === undefined || other === undefined) continue;
+    if (of.length === 1) {
+      found.push(own);
+      continue;
+    }
+    options.progress(`full cycles: ${contestant.name} at ${other.outstanding}, AllocDB at ${own.ownOutstanding}`);
+    const turn = {contestant, outstanding: other.outstanding};
+    found.push(...(await rounds({contestant: against, outstanding: own.ownOutstanding}, [turn], options, failures)));
+  }
+  return found;
 }
 
 /** By peer, then by number, as they are read. */
-function sorted(pairings: readonly Pairing[]): Pairing[] {
-  const place = (pairing: Pairing): number => ENTRIES.findIndex(({contestant}) => contestant.name === pairing.peer);
+function sorted(pairings: readonly Pairing[], entries: readonly Entry[]): Pairing[] {
+  const place = (pairing: Pairing): number => entries.findIndex(({contestant}) => contestant.name === pairing.peer);
   return pairings.toSorted((a, b) => place(a) - place(b) || a.outstanding - b.outstanding);
 }

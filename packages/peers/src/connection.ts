@@ -5,7 +5,7 @@
  * A connection buffers what is sent until it is flushed. What a flush means is the peer's business: one write of many
  * commands that are transactions of their own, or one transaction of all.
  */
-import type {LoadShape} from '@allocdb/bench';
+import type {Holdings, LoadShape} from '@allocdb/bench';
 import type {PeerCommand} from './command.ts';
 
 /** Whose connection it is. Answers come in the order of commands. */
@@ -24,16 +24,6 @@ export interface PeerConnection {
   send(command: PeerCommand): void;
   flush(): void;
   close(): Promise<void>;
-}
-
-/** What a peer holds. */
-export interface Holdings {
-  /** Commands whose answers are recorded, refusals too. */
-  readonly operations: number;
-  /** Reservations that were ever made. */
-  readonly reservations: number;
-  /** Resources that are held. */
-  readonly held: number;
 }
 
 /** A peer that runs, with the workload's resources in it, the hot ones held. */

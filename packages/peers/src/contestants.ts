@@ -1,15 +1,22 @@
 /**
  * Who is compared, and how each is loaded with so many commands outstanding. A run is a fresh directory, a fresh server,
- * the loop, and at the end what the peer holds against what its answers said.
+ * the loop, and at the end what it holds against what its answers said, AllocDB as everybody else.
  *
  * Connections are chosen for the peer: as many as serve it best at that number.
  */
 import {rmSync} from 'node:fs';
 import {join} from 'node:path';
-import {EngineSubject, type LoadShape, startDatabase} from '@allocdb/bench';
+import {
+  EngineSubject,
+  engineHoldings,
+  type Holdings,
+  type LoadShape,
+  serverHoldings,
+  startDatabase,
+} from '@allocdb/bench';
 import {EmbeddedLoop} from './allocdb/embedded_loop.ts';
 import {TcpLoop} from './allocdb/tcp_loop.ts';
-import type {Holdings, Peer} from './connection.ts';
+import type {Peer} from './connection.ts';
 import {type LoopRun, measureLoop, type RunTimes} from './measure.ts';
 import {PeerLoop} from './peer_loop.ts';
 import {PostgresPeer} from './postgres/postgres_server.ts';
@@ -57,9 +64,11 @@ export const ALLOCDB: Contestant = {
       const server = await startDatabase(dir, null);
       try {
         const shape = oneConnection(outstanding);
+        const before = await serverHoldings(server.port);
         const loop = await TcpLoop.connect(server.port, shape);
         const run = await measureLoop(loop, times);
         await loop.close();
+        compareHoldings(await serverHoldings(server.port), loop.expectedHoldings(before));
         await server.stop();
         return {...run, shape, about: 'AllocDB as allocdb serve, TCP'};
       } finally {
@@ -77,12 +86,15 @@ export const EMBEDDED: Contestant = {
   shapeOf: oneConnection,
   async run(dir, outstanding, times) {
     try {
-      const loop = new EmbeddedLoop(await EngineSubject.open(dir), outstanding);
+      const subject = await EngineSubject.open(dir);
       try {
+        const before = await engineHoldings(subject.engine);
+        const loop = new EmbeddedLoop(subject, outstanding);
         const run = await measureLoop(loop, times);
+        compareHoldings(await engineHoldings(subject.engine), loop.expectedHoldings(before));
         return {...run, shape: oneConnection(outstanding), about: 'AllocDB in process'};
       } finally {
-        await loop.close();
+        await subject.close();
       }
     } finally {
       removeDirectory(dir);
@@ -125,10 +137,11 @@ export async function runPeer(running: Peer, shape: LoadShape, times: RunTimes):
   return {...run, shape};
 }
 
-function compareHoldings(actual: Holdings, expected: Holdings): void {
+/** Throws Error where they differ. */
+export function compareHoldings(actual: Holdings, expected: Holdings): void {
   for (const what of ['operations', 'reservations', 'held'] as const) {
     if (actual[what] === expected[what]) continue;
-    throw new Error(`the peer has ${actual[what]} ${what}, and its answers make ${expected[what]}`);
+    throw new Error(`there are ${actual[what]} ${what}, and the answers make ${expected[what]}`);
   }
 }
 

@@ -7,6 +7,7 @@
 import {performance} from 'node:perf_hooks';
 import {
   HOT_RESOURCES,
+  type Holdings,
   type LoadShape,
   PAYLOAD_BYTES_MAX,
   SERVER_RESOURCES,
@@ -16,7 +17,7 @@ import {
   Workload,
 } from '@allocdb/bench';
 import {emptyCommand, type PeerCommand, readCommand} from './command.ts';
-import type {AnswerTarget, Holdings, PeerConnection} from './connection.ts';
+import type {AnswerTarget, PeerConnection} from './connection.ts';
 import {Latencies} from './latencies.ts';
 import type {ClosedLoop} from './measure.ts';
 

@@ -1,14 +1,16 @@
 /**
  * The peers' servers as processes: which user they run as, how they are started, waited for and ended, and that none is
- * left behind. Where `setpriv` is there, the system ends a server whose parent has died by whatever cause.
+ * left behind. Where `setpriv` can, the system ends a server whose parent has died by whatever cause.
  *
- * Nothing that runs on the machine already is used or touched: ports and directories are our own.
+ * Nothing that runs on the machine already is used or touched: ports and directories are our own. A port that was free may
+ * be somebody else's by the time our server wants it, so each peer asks whom it has reached before it changes anything.
  */
 import {type ChildProcess, execFileSync, spawn} from 'node:child_process';
 import {accessSync, chownSync, closeSync, constants, mkdirSync, openSync, readFileSync} from 'node:fs';
 import {createServer} from 'node:net';
 import {delimiter, join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
+import {endingWithParent} from '@allocdb/bench';
 
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 30_000;
@@ -32,15 +34,21 @@ export interface User {
 /** Path of a program on PATH or in one of the other directories; null where there is none. */
 export function findProgram(name: string, otherDirs: readonly string[] = []): string | null {
   for (const dir of [...(process.env['PATH'] ?? '').split(delimiter), ...otherDirs]) {
-    const path = join(dir, name);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // Not in this directory.
-    }
+    const path = programIn(dir, name);
+    if (path !== null) return path;
   }
   return null;
+}
+
+/** Path of a program in a directory; null where it is not there. */
+export function programIn(dir: string, name: string): string | null {
+  const path = join(dir, name);
+  try {
+    accessSync(path, constants.X_OK);
+    return path;
+  } catch {
+    return null;
+  }
 }
 
 /** What a program says about its version, its first line. */
@@ -101,12 +109,8 @@ export class ServerProcess {
     this.#options = options;
     const {program, args, user, logFile} = options;
     const log = openSync(logFile, 'a');
-    const setpriv = findProgram('setpriv');
-    const [command, ...rest] =
-      setpriv === null
-        ? [program, ...args]
-        : [setpriv, '--pdeathsig', options.killSignal.slice('SIG'.length), program, ...args];
-    this.#child = spawn(command, rest, {cwd: '/', stdio: ['ignore', log, log], ...user});
+    const [command, all] = endingWithParent(program, args, options.killSignal);
+    this.#child = spawn(command, all, {cwd: '/', stdio: ['ignore', log, log], ...user});
     closeSync(log);
     running.add(this);
     this.#gone = new Promise(resolve => {
@@ -122,6 +126,11 @@ export class ServerProcess {
     });
   }
 
+  /** Its process id; 0 where it could not be started. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get isRunning(): boolean {
     return running.has(this);
   }
@@ -131,7 +140,8 @@ export class ServerProcess {
     const endMs = Date.now() + START_TIMEOUT_MS;
     for (;;) {
       try {
-        return await attempt();
+        // Whoever has its port instead may never answer.
+        return await Promise.race([attempt(), this.#gone.then(() => Promise.reject(new Error('it is gone')))]);
       } catch (error) {
         if (!this.isRunning) throw new Error(`${this.#options.program} ended: ${this.#lastWords()}`, {cause: error});
         if (Date.now() > endMs) throw new Error(`${this.#options.program}: ${this.#lastWords()}`, {cause: error});

@@ -1,15 +1,18 @@
 /**
  * The tables of the comparison, and its targets: rates and waits of both sides with the ratio of the same round, and full
- * cycles of reserve, confirm and release, each side at the number of commands outstanding that suits it best.
+ * cycles of reserve, confirm and release, each side at the number of commands outstanding that suits it best. Every ratio
+ * is one of two runs of the same round; who takes turns with whom is decided in `comparison.ts`.
  *
  * Targets are for a machine that does nothing else; a table states them and judges nothing.
  */
 import {type Cell, PERIOD, type Spread, shapeText, spreadOf, type Table} from '@allocdb/bench';
 import type {ContestantRun} from './contestants.ts';
 
-/** Runs of one peer and of AllocDB, round by round, at one number of commands outstanding. */
+/** Runs of one peer and of AllocDB in turns, as many of each; the i-th of both are of the same round. */
 export interface Pairing {
   readonly peer: string;
+  /** Commands outstanding at AllocDB, and at the peer. */
+  readonly ownOutstanding: number;
   readonly outstanding: number;
   readonly own: readonly ContestantRun[];
   readonly other: readonly ContestantRun[];
@@ -30,6 +33,8 @@ const CYCLE_TARGETS: ReadonlyMap<string, number> = new Map([['Redis', 10]]);
 const CYCLES_PER_COMMAND: number = (PERIOD - 1) / 3 / PERIOD;
 
 const ratesOf = (runs: readonly ContestantRun[]): number[] => runs.map(run => run.answersPerSecond);
+
+const cyclesOf = (runs: readonly ContestantRun[]): number[] => ratesOf(runs).map(rate => rate * CYCLES_PER_COMMAND);
 
 function ratios(own: readonly number[], other: readonly number[]): Spread {
   return spreadOf(own.map((rate, i) => rate / (other[i] ?? Number.NaN)));
@@ -79,30 +84,28 @@ export function ratesTable(pairings: readonly Pairing[]): Table {
 }
 
 /** The pairing in which one side is fastest, by the median. */
-function best(pairings: readonly Pairing[], side: 'own' | 'other'): Pairing | undefined {
+export function best(pairings: readonly Pairing[], side: 'own' | 'other'): Pairing | undefined {
   const median = (pairing: Pairing): number => spreadOf(ratesOf(pairing[side])).median;
   return pairings.toSorted((a, b) => median(b) - median(a))[0];
 }
 
-/** A row for every peer; both sides at their best. */
+/** What is said of {@link cyclesTable}. */
+export const CYCLES_NOTE: string =
+  'full cycles: both numbers outstanding were chosen by the largest median above, and the chosen took turns once more; ' +
+  'the larger of several medians is a lucky one, so of numbers that are close either may have been chosen';
+
+/** A row for every peer; the pairings are of both sides at their best. */
 export function cyclesTable(pairings: readonly Pairing[]): Table {
-  const peers = [...new Set(pairings.map(({peer}) => peer))];
-  const rows = peers.flatMap((peer): Cell[][] => {
-    const of = pairings.filter(pairing => pairing.peer === peer);
-    const [own, other] = [best(of, 'own'), best(of, 'other')];
-    if (own === undefined || other === undefined) return [];
-    const ownCycles = ratesOf(own.own).map(rate => rate * CYCLES_PER_COMMAND);
-    const otherCycles = ratesOf(other.other).map(rate => rate * CYCLES_PER_COMMAND);
+  const rows = pairings.map(({peer, outstanding, ownOutstanding, own, other}): Cell[] => {
+    const [ownCycles, otherCycles] = [cyclesOf(own), cyclesOf(other)];
     return [
-      [
-        peer,
-        other.outstanding,
-        spreadOf(otherCycles),
-        own.outstanding,
-        spreadOf(ownCycles),
-        ratios(ownCycles, otherCycles),
-        CYCLE_TARGETS.get(peer) ?? null,
-      ],
+      peer,
+      outstanding,
+      spreadOf(otherCycles),
+      ownOutstanding,
+      spreadOf(ownCycles),
+      ratios(ownCycles, otherCycles),
+      CYCLE_TARGETS.get(peer) ?? null,
     ];
   });
   return {

@@ -11,6 +11,7 @@ test('there are defaults, and what was said is handed on', () => {
     repeat: 3,
     only: ['redis', 'postgres', 'sqlite'],
     outstanding: null,
+    install: false,
     json: null,
   });
   const args = [
@@ -25,12 +26,14 @@ test('there are defaults, and what was said is handed on', () => {
     '1,64',
     '--dir',
     '/x',
+    '--install',
   ];
   expect(parseArguments(args)).toMatchObject({
     seconds: 0.5,
     only: ['sqlite', 'redis'],
     outstanding: [1, 64],
     dir: '/x',
+    install: true,
   });
 });
 
@@ -46,7 +49,7 @@ test.each([
 });
 
 test('the help names every option', () => {
-  for (const option of ['seconds', 'warm-up', 'repeat', 'only', 'outstanding', 'dir', 'json']) {
+  for (const option of ['seconds', 'warm-up', 'repeat', 'only', 'outstanding', 'install', 'dir', 'json']) {
     expect(helpText()).toContain(`--${option} `);
   }
 });

@@ -31,6 +31,6 @@ async function run(options: BenchOptions): Promise<ScenarioReport> {
 
 export const ENGINE: Scenario = {
   name: 'engine',
-  about: 'durable commands per second in process, by bytes and by promises, beside the bare loop of the same bytes',
+  about: 'durable commands per second in process, by bytes, calls and promises, beside the bare loop of the same bytes',
   run,
 };

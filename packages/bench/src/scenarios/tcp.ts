@@ -2,7 +2,7 @@
  * Durable answers per second over TCP, from another process, at several numbers of commands outstanding; beside each the
  * bare durable echo of the same bytes from the same client in the same run, and the quotient of the two.
  *
- * Echo and database alternate, each in a fresh process on a fresh directory. The processor time of both sides is shown
+ * Echo and database alternate, each in a fresh process on a fresh directory, and which goes first alternates too. The processor time of both sides is shown
  * because at high rates the client may be what is busy: then both figures are the client's, and the quotient flatters.
  */
 import {mkdirSync, rmSync} from 'node:fs';
@@ -10,7 +10,7 @@ import {join} from 'node:path';
 import {type LoadRun, runClosedLoop, withServer} from '../closed_loop.ts';
 import {probeDisk, probeLine} from '../disk_probe.ts';
 import type {Cell} from '../report.ts';
-import {type BenchOptions, type LoadShape, type Scenario, type ScenarioReport, shapeText} from '../scenario.ts';
+import {type BenchOptions, type LoadShape, type Scenario, type ScenarioReport, shapeText, times} from '../scenario.ts';
 import {startDatabase, startEcho} from '../server_setup.ts';
 import {spreadOf, spreadOrNull} from '../stats.ts';
 
@@ -24,14 +24,18 @@ const TARGETS: ReadonlyMap<string, number> = new Map([
 
 async function rowOf(shape: LoadShape, dir: string, options: BenchOptions): Promise<Cell[]> {
   const [database, echo]: [LoadRun[], LoadRun[]] = [[], []];
-  for (let i = 0; i < options.repeat; i++) {
-    const [bare, full] = [
-      await withServer(startEcho, join(dir, 'echo'), options, server => runClosedLoop(server, shape, options)),
-      await withServer(startDatabase, join(dir, 'database'), options, server => runClosedLoop(server, shape, options)),
-    ];
-    echo.push(bare);
-    database.push(full);
-    const rates = `${Math.round(full.answersPerSecond)}/s, echo ${Math.round(bare.answersPerSecond)}/s`;
+  const measure = (start: typeof startEcho, name: string): Promise<LoadRun> =>
+    withServer(start, join(dir, name), options, server => runClosedLoop(server, shape, options));
+  const measureEcho = async (): Promise<void> => {
+    echo.push(await measure(startEcho, 'echo'));
+  };
+  const measureDatabase = async (): Promise<void> => {
+    database.push(await measure(startDatabase, 'database'));
+  };
+  for (const i of times(options.repeat)) {
+    for (const run of i % 2 === 0 ? [measureEcho, measureDatabase] : [measureDatabase, measureEcho]) await run();
+    const [full, bare] = [database, echo].map(runs => Math.round(runs.at(-1)?.answersPerSecond ?? 0));
+    const rates = `${full}/s, echo ${bare}/s`;
     options.progress(`tcp: ${shapeText(shape)}, run ${i + 1} of ${options.repeat}: ${rates}`);
   }
   const bare = echo.map(run => run.answersPerSecond);

@@ -1,11 +1,21 @@
 /**
  * The closed loop over an AllocDB engine in this process: so many commands are submitted in a turn of the event loop,
- * share a frame of the log, and are answered together when it is durable. What SQLite is compared with.
+ * share a frame of the log, and are answered together when it is durable. What SQLite is compared with. What one delivery
+ * of answers brings about is submitted together, so that the engine can look ahead.
  *
- * Every answer is checked by the feed.
+ * Every answer is checked by the feed, and at the end it says what the engine must hold.
  */
 import {performance} from 'node:perf_hooks';
-import {type EngineSubject, LaneFeed, requestBytesMax, SERVER_RESOURCES, TTL_SLOTS, Workload} from '@allocdb/bench';
+import {
+  type EngineSubject,
+  HOT_RESOURCES,
+  type Holdings,
+  LaneFeed,
+  requestBytesMax,
+  SERVER_RESOURCES,
+  TTL_SLOTS,
+  Workload,
+} from '@allocdb/bench';
 import {Latencies} from '../latencies.ts';
 import type {ClosedLoop} from '../measure.ts';
 
@@ -17,8 +27,8 @@ export class EmbeddedLoop implements ClosedLoop {
   readonly #subject: EngineSubject;
   readonly #feed: LaneFeed;
   readonly #lanes: number;
-  readonly #bytes: Uint8Array = new Uint8Array(requestBytesMax(1));
-  readonly #view: DataView = new DataView(this.#bytes.buffer);
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
   readonly #failed: Promise<never>;
   #fail: (error: Error) => void = () => undefined;
   #turn: number = 0;
@@ -30,6 +40,8 @@ export class EmbeddedLoop implements ClosedLoop {
     this.#subject = subject;
     this.#feed = new LaneFeed(workload, 0, lanes, 1);
     this.#lanes = lanes;
+    this.#bytes = new Uint8Array(lanes * requestBytesMax(1));
+    this.#view = new DataView(this.#bytes.buffer);
     this.latencies = new Latencies(lanes);
     this.#failed = new Promise((_, reject) => {
       this.#fail = reject;
@@ -39,7 +51,9 @@ export class EmbeddedLoop implements ClosedLoop {
   }
 
   start(): void {
-    for (let i = 0; i < this.#lanes; i++) this.#send();
+    let end = 0;
+    for (let i = 0; i < this.#lanes; i++) end += this.#feed.write(this.#view, end);
+    this.#subject.submitChunk(this.#view, this.#bytes, end);
   }
 
   orFailure<T>(promise: Promise<T>): Promise<T> {
@@ -59,24 +73,30 @@ export class EmbeddedLoop implements ClosedLoop {
     return this.#subject.close();
   }
 
-  #send(): void {
-    const bytes = this.#feed.write(this.#view, 0);
-    this.#subject.submit(this.#view, this.#bytes, PREFIX_BYTES, bytes - PREFIX_BYTES);
+  /** What the engine must hold when the loop has stopped, where it held this much before. */
+  expectedHoldings(before: Holdings): Holdings {
+    return {
+      operations: before.operations + this.answers,
+      reservations: before.reservations + this.#feed.granted,
+      held: HOT_RESOURCES + this.#feed.holding,
+    };
   }
 
   #onAnswers(answers: Uint8Array): void {
     const nowMs = performance.now();
     try {
       const view = new DataView(answers.buffer, answers.byteOffset, answers.byteLength);
+      let end = 0;
       for (let at = 0; at < answers.length; ) {
         const length = view.getInt32(at, true);
         this.#feed.take(view, at + PREFIX_BYTES, length);
         this.latencies.answered(this.#turn, nowMs);
         this.#turn = this.#turn + 1 === this.#lanes ? 0 : this.#turn + 1;
         this.answers++;
-        if (!this.#isDraining) this.#send();
+        if (!this.#isDraining) end += this.#feed.write(this.#view, end);
         at += PREFIX_BYTES + length;
       }
+      if (end > 0) this.#subject.submitChunk(this.#view, this.#bytes, end);
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     }

@@ -1,12 +1,14 @@
 /**
  * The closed loop over an AllocDB server, with the connections of the bench; the peers' loop is its counterpart. Every
- * answer is checked by the feed.
+ * answer is checked by the feed, and at the end it says what the server must hold.
  *
  * Not here: the server, which is started as `allocdb serve` in a process of its own.
  */
 import {performance} from 'node:perf_hooks';
 import {
   type ConnectionOwner,
+  HOT_RESOURCES,
+  type Holdings,
   LaneFeed,
   LoadConnection,
   type LoadShape,
@@ -76,6 +78,17 @@ export class TcpLoop implements ClosedLoop, ConnectionOwner {
   close(): Promise<void> {
     for (const connection of this.#connections) connection.destroy();
     return Promise.resolve();
+  }
+
+  /** What the server must hold when the loop has stopped, where it held this much before. */
+  expectedHoldings(before: Holdings): Holdings {
+    const sum = (of: (feed: LaneFeed) => number): number =>
+      this.#connections.reduce((total, {feed}) => total + of(feed), 0);
+    return {
+      operations: before.operations + this.answers,
+      reservations: before.reservations + sum(feed => feed.granted),
+      held: HOT_RESOURCES + sum(feed => feed.holding),
+    };
   }
 
   onChunk(): void {

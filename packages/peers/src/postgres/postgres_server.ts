@@ -6,15 +6,15 @@
  * Everything is set in its configuration file, where whoever doubts a figure can read it.
  */
 import {execFileSync} from 'node:child_process';
-import {readdirSync, readFileSync, writeFileSync} from 'node:fs';
-import {join} from 'node:path';
-import type {LoadShape} from '@allocdb/bench';
+import {readdirSync, readFileSync, realpathSync, writeFileSync} from 'node:fs';
+import {delimiter, join} from 'node:path';
+import type {Holdings, LoadShape} from '@allocdb/bench';
 import {askOnce} from '../ask.ts';
-import type {Holdings, Peer, PeerConnection} from '../connection.ts';
+import type {Peer, PeerConnection} from '../connection.ts';
 import {
-  findProgram,
   freePort,
   makeDirectory,
+  programIn,
   ServerProcess,
   type User,
   unprivilegedUser,
@@ -47,11 +47,21 @@ const CHUNK = 10_000;
 /** How commands become transactions. */
 export type TransactionMode = 'single' | 'batched';
 
-/** Directory of PostgreSQL's programs; null where it is not installed. The newest, where there are several. */
-export function findPostgres(): string | null {
-  const program = findProgram('postgres', debianDirs());
-  const initdb = findProgram('initdb', debianDirs());
-  return program === null || initdb === null ? null : program;
+/** PostgreSQL's programs, of one installation: a server refuses what the `initdb` of another version has made. */
+export interface PostgresPrograms {
+  readonly postgres: string;
+  readonly initdb: string;
+}
+
+/** The programs, from the first directory that has both; null where none has. Directories of Debian: the newest first. */
+export function findPostgres(
+  dirs: readonly string[] = [...(process.env['PATH'] ?? '').split(delimiter), ...debianDirs()],
+): PostgresPrograms | null {
+  for (const dir of dirs) {
+    const [postgres, initdb] = [programIn(dir, 'postgres'), programIn(dir, 'initdb')];
+    if (postgres !== null && initdb !== null) return {postgres, initdb};
+  }
+  return null;
 }
 
 function debianDirs(): string[] {
@@ -66,22 +76,24 @@ function debianDirs(): string[] {
 export class PostgresPeer implements Peer {
   readonly about: string;
   readonly #server: ServerProcess;
-  readonly #port: number;
+  readonly port: number;
   readonly #control: PostgresSession;
   readonly #mode: TransactionMode;
 
-  /** Starts it on `dir`, which is not there yet and must be reachable for its user, and prepares the workload. */
-  static async start(dir: string, mode: TransactionMode): Promise<PostgresPeer> {
-    const program = findPostgres();
-    const initdb = findProgram('initdb', debianDirs());
-    if (program === null || initdb === null) throw new Error('PostgreSQL is not installed');
+  /**
+   * Starts it on `dir`, which is not there yet and must be reachable for its user, and prepares the workload. Rejects where
+   * the port is not its own.
+   */
+  static async start(dir: string, mode: TransactionMode, port?: number): Promise<PostgresPeer> {
+    const programs = findPostgres();
+    if (programs === null) throw new Error('PostgreSQL is not installed');
     const user = unprivilegedUser();
     makeDirectory(dir, user);
-    const [data, port] = [join(dir, 'data'), await freePort()];
-    createCluster(initdb, data, user);
-    writeSettings(join(data, 'postgresql.auto.conf'), port);
+    const [data, own] = [join(dir, 'data'), port ?? (await freePort())];
+    createCluster(programs.initdb, data, user);
+    writeSettings(join(data, 'postgresql.auto.conf'), own);
     const server = new ServerProcess({
-      program,
+      program: programs.postgres,
       args: ['-D', data],
       user,
       logFile: join(dir, 'server.log'),
@@ -89,9 +101,9 @@ export class PostgresPeer implements Peer {
       killSignal: 'SIGQUIT',
     });
     try {
-      const control = await server.whenReady(() => PostgresSession.open(port));
-      await prepare(control, port);
-      return new PostgresPeer(server, port, control, versionOf(program), mode);
+      const control = await server.whenReady(() => openOwn(own, data));
+      await prepare(control, own);
+      return new PostgresPeer(server, own, control, versionOf(programs.postgres), mode);
     } catch (error) {
       server.kill();
       throw error;
@@ -106,7 +118,7 @@ export class PostgresPeer implements Peer {
     mode: TransactionMode,
   ) {
     this.#server = server;
-    this.#port = port;
+    this.port = port;
     this.#control = control;
     this.#mode = mode;
     const settings = Object.entries(POSTGRES_SETTINGS).map(([name, value]) => `${name} ${value}`);
@@ -116,7 +128,7 @@ export class PostgresPeer implements Peer {
 
   connect({connections}: LoadShape): Promise<PeerConnection[]> {
     const open = this.#mode === 'single' ? SingleConnection.open : BatchConnection.open;
-    return Promise.all(Array.from({length: connections}, () => open(this.#port)));
+    return Promise.all(Array.from({length: connections}, () => open(this.port)));
   }
 
   async holdings(): Promise<Holdings> {
@@ -157,6 +169,24 @@ function writeSettings(file: string, port: number): void {
       .map(([name, value]) => `${name} = '${value}'`)
       .join('\n')}\n`,
   );
+}
+
+/** Connects, and asks whom: another server has another directory. */
+async function openOwn(port: number, data: string): Promise<PostgresSession> {
+  const session = await PostgresSession.open(port);
+  const [found] = await session.query('SHOW data_directory');
+  if (found !== undefined && realPath(found) === realPath(data)) return session;
+  await session.close();
+  throw new Error(`on port ${port} there is another PostgreSQL, of ${found}`);
+}
+
+/** The path itself where it cannot be looked at: then it is not ours. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 async function prepare(control: PostgresSession, port: number): Promise<void> {

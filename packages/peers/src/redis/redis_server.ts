@@ -7,9 +7,9 @@
  */
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
-import type {LoadShape} from '@allocdb/bench';
+import type {Holdings, LoadShape} from '@allocdb/bench';
 import {askOnce} from '../ask.ts';
-import type {Holdings, Peer, PeerConnection} from '../connection.ts';
+import type {Peer, PeerConnection} from '../connection.ts';
 import {findProgram, freePort, makeDirectory, ServerProcess, versionOf} from '../server_process.ts';
 import {confirmHot, HOT_COUNT, hotReserve, RESOURCE_COUNT, resourceId} from '../setup.ts';
 import {RedisConnection} from './redis_connection.ts';
@@ -34,16 +34,16 @@ export function findRedis(): string | null {
 export class RedisPeer implements Peer {
   readonly about: string;
   readonly #server: ServerProcess;
-  readonly #port: number;
+  readonly port: number;
   readonly #control: RedisConnection;
 
-  /** Starts it on `dir`, which is not there yet, and prepares the workload. */
-  static async start(dir: string): Promise<RedisPeer> {
+  /** Starts it on `dir`, which is not there yet, and prepares the workload. Rejects where the port is not its own. */
+  static async start(dir: string, port?: number): Promise<RedisPeer> {
     const program = findRedis();
     if (program === null) throw new Error('redis-server is not installed');
     makeDirectory(dir, null);
-    const port = await freePort();
-    const settings = {...REDIS_SETTINGS, dir, port: String(port), bind: '127.0.0.1', loglevel: 'warning'};
+    const own = port ?? (await freePort());
+    const settings = {...REDIS_SETTINGS, dir, port: String(own), bind: '127.0.0.1', loglevel: 'warning'};
     const server = new ServerProcess({
       program,
       args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
@@ -53,9 +53,9 @@ export class RedisPeer implements Peer {
       killSignal: 'SIGKILL',
     });
     try {
-      const control = await server.whenReady(() => RedisConnection.open(port));
+      const control = await server.whenReady(() => openOwn(own, server.pid));
       await prepare(control);
-      return new RedisPeer(server, port, control, versionOf(program));
+      return new RedisPeer(server, own, control, versionOf(program));
     } catch (error) {
       server.kill();
       throw error;
@@ -64,7 +64,7 @@ export class RedisPeer implements Peer {
 
   private constructor(server: ServerProcess, port: number, control: RedisConnection, version: string) {
     this.#server = server;
-    this.#port = port;
+    this.port = port;
     this.#control = control;
     const settings = Object.entries(REDIS_SETTINGS).map(([name, value]) => `${name} ${value === '' ? '""' : value}`);
     const number = /v=(\S+)/.exec(version)?.[1] ?? version;
@@ -72,7 +72,7 @@ export class RedisPeer implements Peer {
   }
 
   connect({connections}: LoadShape): Promise<PeerConnection[]> {
-    return Promise.all(Array.from({length: connections}, () => RedisConnection.open(this.#port)));
+    return Promise.all(Array.from({length: connections}, () => RedisConnection.open(this.port)));
   }
 
   async holdings(): Promise<Holdings> {
@@ -115,6 +115,15 @@ function numberOf(reply: Reply): number {
   const value = Number(reply);
   if (reply === null || !Number.isInteger(value)) throw new Error(`Redis answered ${JSON.stringify(reply)}, no number`);
   return value;
+}
+
+/** Connects, and asks whom: another server has another process. */
+async function openOwn(port: number, pid: number): Promise<RedisConnection> {
+  const connection = await RedisConnection.open(port);
+  const found = /process_id:(\d+)/.exec(String(await connection.ask('INFO', 'server')))?.[1];
+  if (Number(found) === pid) return connection;
+  await connection.close();
+  throw new Error(`on port ${port} there is another Redis, process ${found}`);
 }
 
 async function prepare(control: RedisConnection): Promise<void> {

@@ -6,11 +6,11 @@
  */
 import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
-import type {LoadShape} from '@allocdb/bench';
+import type {Holdings, LoadShape} from '@allocdb/bench';
 import type Database from 'better-sqlite3';
 import type {PeerAnswer} from '../ask.ts';
 import {emptyCommand, type PeerCommand} from '../command.ts';
-import {type AnswerTarget, type Holdings, NOBODY, type Peer, type PeerConnection} from '../connection.ts';
+import {type AnswerTarget, NOBODY, type Peer, type PeerConnection} from '../connection.ts';
 import {confirmHot, HOT_COUNT, hotReserve, RESOURCE_COUNT, resourceId} from '../setup.ts';
 import {loadSqlite} from './sqlite_library.ts';
 import {SqliteStore} from './sqlite_store.ts';

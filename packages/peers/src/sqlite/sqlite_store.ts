@@ -5,11 +5,11 @@
  * One writer, in process: what a command reads nobody else changes before the commit.
  */
 import {readFileSync} from 'node:fs';
+import type {Holdings} from '@allocdb/bench';
 import {RESERVATION_STATE, RESULT} from '@allocdb/core';
 import type Database from 'better-sqlite3';
 import type {PeerAnswer} from '../ask.ts';
 import {KIND, type PeerCommand} from '../command.ts';
-import type {Holdings} from '../connection.ts';
 
 const SCHEMA: URL = new URL('../../schemas/sqlite.sql', import.meta.url);
 const {RESERVED, CONFIRMED, RELEASED, EXPIRED} = RESERVATION_STATE;

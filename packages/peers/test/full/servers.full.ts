@@ -1,16 +1,37 @@
 /**
  * Redis and PostgreSQL for real, single and batched, each as a server of its own: behaviour, and the loop for a moment.
- * Skipped, and said so, where a server is not installed; `pnpm test:full` installs them before.
+ * Skipped, and said so, where a server is not installed; `pnpm test:full` installs them before. And that a server which has
+ * our port before us is left as it is.
  */
 import {existsSync} from 'node:fs';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {askOnce} from '../../src/ask.ts';
+import {PEER_NAMES} from '../../src/comparison.ts';
 import type {Peer, PeerConnection} from '../../src/connection.ts';
+import {absenceText, isInstalled} from '../../src/installed.ts';
 import {findPostgres, PostgresPeer} from '../../src/postgres/postgres_server.ts';
 import {findRedis, RedisPeer} from '../../src/redis/redis_server.ts';
 import {resourceId} from '../../src/setup.ts';
 import {describePeer, reserve, type Subject, tryLoop} from '../behaviour.suite.ts';
 import {type TestDirectory, testDirectory} from '../directory.ts';
+
+for (const name of PEER_NAMES) if (!(await isInstalled(name))) console.warn(`SKIPPED: ${absenceText(name)}`);
+
+/** Another server on the port of one that runs ends by itself, and the one that runs is as it was. */
+async function keepsToItself(
+  {peer}: Subject,
+  port: number,
+  start: (dir: string, port: number) => Promise<Peer>,
+): Promise<void> {
+  const directory = testDirectory();
+  const before = await peer.holdings();
+  try {
+    await expect(start(`${directory.path}/second`, port)).rejects.toThrow(/ended: it said[\s\S]*in use/i);
+  } finally {
+    directory.remove();
+  }
+  expect(await peer.holdings()).toEqual(before);
+}
 
 /** Registers the tests of a server that `start` starts; answers where they find it. */
 function describeServer(
@@ -40,11 +61,14 @@ function describeServer(
 }
 
 describe.skipIf(findRedis() === null)('Redis', () => {
-  describeServer(RedisPeer.start, {
+  const subjectOf = describeServer(dir => RedisPeer.start(dir), {
     shape: {connections: 2, outstanding: 32},
     connections: 2,
     takesOver: true,
   });
+
+  test('a server that is not ours is not touched', () =>
+    keepsToItself(subjectOf(), (subjectOf().peer as RedisPeer).port, RedisPeer.start));
 });
 
 describe.skipIf(findPostgres() === null)('PostgreSQL', () => {
@@ -53,6 +77,11 @@ describe.skipIf(findPostgres() === null)('PostgreSQL', () => {
     connections: 2,
     takesOver: true,
   });
+
+  test('a server that is not ours is not touched', () =>
+    keepsToItself(subjectOf(), (subjectOf().peer as PostgresPeer).port, (dir, port) =>
+      PostgresPeer.start(dir, 'single', port),
+    ));
 
   test('one operation sent by two at the same time is done once; whoever failed repeats it and gets the answer', async () => {
     const {peer} = subjectOf();
