@@ -16,6 +16,8 @@ export const ALLOCDB_PROGRAM: string = join(
   FROM_SOURCES ? '../../server/src/main.ts' : '../../server/dist/main.js',
 );
 
+/** As the installed `allocdb` starts Node; the echo is given the same. */
+const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=1'];
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 20_000;
 /** What the system counts processor time in, per second. */
@@ -56,7 +58,7 @@ export async function startServer(
   {profileDir = null, timeoutMs = START_TIMEOUT_MS, onEvent = () => undefined}: StartOptions = {},
 ): Promise<ChildServer> {
   const profiling = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profileDir)}`];
-  const child = startProgram(program, args, 'ignore', profiling);
+  const child = startProgram(program, args, 'ignore', [...NODE_FLAGS, ...profiling]);
   let onPort: (port: number) => void = () => undefined;
   const words = new LastLines(child.stderr, line => {
     const event = eventOf(line);
