@@ -7,7 +7,7 @@ import {STATUS, Wal} from '@allocdb/wal';
 import type {SimDisk} from '@allocdb/wal/testing';
 import {describe, expect, test} from 'vitest';
 import {type CheckName, checkHistory, type Finding, openDirectoryLog} from '../src/history/index.ts';
-import {grantsIn, toldIn} from './history_planted.ts';
+import {ended, grantsIn, toldIn} from './history_planted.ts';
 import {runWorld, type World} from './history_world.ts';
 import {DIR, openErrorOf, openOn, WAL_DIR} from './support.ts';
 
@@ -104,9 +104,17 @@ describe('a fault of the log', () => {
     const told = toldIn(world.entries).findLast(({answer}) => !answer.fromRetryCache);
     if (told === undefined) throw new Error('something was answered');
     const again = encodeClientRequest({operationId: told.operation, clientId: 1n, command: told.command});
-    const findings = findingsOf(world, appended(world, [1, slot, again]));
-    expect(namesOf(findings)).toEqual(['at_most_once']);
+    const disk = appended(world, [1, slot, again]);
+    // Nobody can have caused the second record; where somebody can, it is wrong because the first one was remembered.
+    const findings = findingsOf(world, disk);
+    expect(namesOf(findings)).toEqual(['in_log']);
+    expect(findings[0]?.message).toMatch(/is in the log at lsns \d+ and \d+, and 1 of its attempts can have been/);
     expect(findings[0]?.lines).toContain(told.line);
+    const line = world.entries.length + 2;
+    const lost = {...told, sent: ended(world.entries).time, came: null, answer: {type: 'nothing'}, line} as const;
+    const resent = findingsOf({...world, entries: [...world.entries, lost]}, disk);
+    expect(namesOf(resent)).toEqual(['at_most_once']);
+    expect(resent[0]?.lines).toContain(told.line);
   });
 
   test('it is the log of another database', async () => {

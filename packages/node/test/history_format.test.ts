@@ -72,6 +72,11 @@ test('any text is an entry or a HistoryError with its line', () => {
   );
 });
 
+function tickSaying(count: number, lastLsn: string | null): object {
+  const answer = {type: 'applied', count, last_lsn: lastLsn};
+  return {type: 'tick', slot: '4', client: '1', sent: 1, came: 2, answer};
+}
+
 describe('refused with its line and field', () => {
   test.each<[unknown, RegExp]>([
     ['not JSON', /is no JSON object/],
@@ -96,6 +101,8 @@ describe('refused with its line and field', () => {
     [{...ATTEMPT, answer: {...ATTEMPT.answer, lsn: '0'}}, /answer\.lsn must be at least 1/],
     [{...ATTEMPT, answer: {...ATTEMPT.answer, from_retry_cache: 1}}, /answer\.from_retry_cache must be true or false/],
     [{...ATTEMPT, answer: {type: 'definite'}}, /answer\.code must be a text/],
+    [tickSaying(10, '9'), /answer\.count must be at most last_lsn, got 10/],
+    [tickSaying(1, null), /answer\.count must be at most last_lsn, got 1/],
   ])('%j', (line, reason) => {
     const text = typeof line === 'string' ? JSON.stringify(line) : JSON.stringify(line);
     const source = readHistoryText(`${HEADER}\n${JSON.stringify(ATTEMPT)}\n${text}\n`);

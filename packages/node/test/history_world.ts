@@ -22,6 +22,8 @@ import {afterPowerCut, Caller, configWith, openOn, turns} from './support.ts';
 const CLIENTS = 4;
 const RESOURCES = 12;
 const PIPELINE_MAX = 12;
+/** Happenings that share a moment of a coarse clock. */
+const COARSE = 9;
 
 export interface WorldOptions {
   readonly steps: number;
@@ -32,6 +34,10 @@ export interface WorldOptions {
   readonly crashes: boolean;
   /** Whether many commands share a slot. */
   readonly slow: boolean;
+  /** Whether the table of operations is so small that it is full at times. */
+  readonly smallTables: boolean;
+  /** Whether the recorders' clock is so coarse that much happens at one moment. */
+  readonly coarseClock: boolean;
 }
 
 export interface World {
@@ -96,7 +102,7 @@ class Workload {
     const window = options.repeatsLate || this.#random.chance(0.5) ? 25n : 150n;
     this.config = configWith(
       {maxSubmissionQueue: 24, maxExpirationsPerTick: 3},
-      {maxOperations: 4096, operationWindowSlots: window, maxReservations: 256},
+      {maxOperations: options.smallTables ? 48 : 4096, operationWindowSlots: window, maxReservations: 256},
     );
     this.#engine = this.#open();
   }
@@ -201,7 +207,12 @@ class Workload {
 
   #span(client: Client): Pick<Attempt, 'client' | 'sent' | 'came' | 'connection' | 'place'> {
     const {number, connection} = client;
-    return {client: number, sent: ++this.#now, came: null, connection, place: client.place++};
+    return {client: number, sent: this.#time(), came: null, connection, place: client.place++};
+  }
+
+  #time(): number {
+    const now = ++this.#now;
+    return this.#options.coarseClock ? Math.floor(now / COARSE) : now;
   }
 
   #attempt(client: Client, {id, command}: Operation): Sent {
@@ -219,7 +230,7 @@ class Workload {
     const window = this.config.core.operationWindowSlots ?? 0n;
     const isYoung = known !== undefined && this.#slot <= known.slot + window - 1n;
     if (known !== undefined && random.chance(0.15) && (isYoung || this.#options.repeatsLate)) {
-      return random.chance(0.1) && isYoung ? {...known, command: this.#command()} : known;
+      return random.chance(0.1) ? {...known, command: this.#command()} : known;
     }
     const operation = {id: this.#nextOperation++, command: this.#command(), slot: this.#slot};
     this.#operations.push(operation);
@@ -270,7 +281,7 @@ class Workload {
 
   #answered(entry: Sent, response: ApiResponse | undefined): void {
     if (response === undefined) throw new Error('every command of a batch is answered');
-    entry.came = ++this.#now;
+    entry.came = this.#time();
     if (entry.type === 'attempt') {
       const answer = answerOf(response);
       if (answer === null) throw new Error(`${response.type} is no answer to a command`);
@@ -360,6 +371,8 @@ export async function runWorld(seed: number, options: Partial<WorldOptions> = {}
     repeatsLate: false,
     crashes: true,
     slow: false,
+    smallTables: false,
+    coarseClock: false,
     ...options,
   });
   await workload.run();

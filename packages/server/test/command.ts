@@ -52,7 +52,12 @@ export function startCommand(args: readonly string[]): ChildProcessWithoutNullSt
   if (!existsSync(COMMAND)) {
     throw new Error('the allocdb command is not built: run "pnpm exec tsc -b packages/server" (npm test does)');
   }
-  const child = spawn(process.execPath, [COMMAND, ...args], {stdio: ['pipe', 'pipe', 'pipe']});
+  return startProgram([COMMAND, ...args]);
+}
+
+/** Starts node with these arguments, as {@link startCommand} does. */
+export function startProgram(args: readonly string[], cwd?: string): ChildProcessWithoutNullStreams {
+  const child = spawn(process.execPath, args, {cwd, stdio: ['pipe', 'pipe', 'pipe']});
   children.add(child);
   child.once('close', () => children.delete(child));
   // A process that ends early closes its input; what matters is its exit code and what it said.

@@ -5,8 +5,9 @@
 import {cpSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {ApiResponse} from '@allocdb/api';
+import {openDirectoryLog} from '@allocdb/node/history';
 import {afterEach, describe, expect, test} from 'vitest';
-import {type KillViolation, runSeries, type SeriesOptions} from './campaign/kill_series.ts';
+import {type KillCounts, type KillViolation, runSeries, type SeriesOptions} from './campaign/kill_series.ts';
 import {cleanUp, runCommand, tempFile} from './command.ts';
 
 afterEach(cleanUp);
@@ -44,19 +45,28 @@ function cutFrames(dir: string): void {
 
 /** What a series says that must not end well. */
 async function violation(seed: number, options: SeriesOptions): Promise<string> {
-  const error = await runSeries(seed, options).then(
+  const error = await runSeries(seed, {cutsLog: false, ...options}).then(
     () => expect.unreachable('the fault was not found'),
     (thrown: KillViolation) => thrown,
   );
   return error.message;
 }
 
+/** Until the server was struck in its recovery and while it wrote a checkpoint. */
+const goesOn: SeriesOptions['goesOn'] = {
+  cycles: 25,
+  until: ({inRecovery, inCheckpoint}) => inRecovery > 0 && inCheckpoint > 0,
+};
+
 test('five cycles: every answer is given again, every open operation is settled, and the history is sound', {
   timeout: LONG_MS,
 }, async () => {
-  const {counts, report, dir, history} = await runSeries(3, {cycles: 5});
-  expect(counts).toMatchObject({cycles: 5, findings: 0});
-  expect(counts.kills).toBeGreaterThanOrEqual(5);
+  const {counts, report, dir, history} = await runSeries(3, {cycles: 5, goesOn, cutsLog: false});
+  expect(counts.findings).toBe(0);
+  expect(counts.cycles).toBeGreaterThanOrEqual(5);
+  expect(counts.kills).toBeGreaterThanOrEqual(counts.cycles + counts.inRecovery);
+  expect(counts.inRecovery).toBeGreaterThan(0);
+  expect(counts.inCheckpoint).toBeGreaterThan(0);
   expect(counts.askedAgain).toBeGreaterThan(1000);
   expect(counts.unanswered).toBeGreaterThan(100);
   expect(counts.happened + counts.notHappened).toBe(counts.unanswered);
@@ -70,6 +80,31 @@ test('five cycles: every answer is given again, every open operation is settled,
   // What the answers alone can tell does not contradict them either.
   const alone = await runCommand(['verify', '--history', file]);
   expect(alone.stdout.toString()).toMatch(/\nok {2}history\n$/);
+});
+
+function isCut(_counts: KillCounts, dir: string): boolean {
+  using log = openDirectoryLog(dir);
+  return log.firstLsn > 1n;
+}
+
+test('a log that is cut behind snapshots: the history is sound before them and behind them', {
+  timeout: LONG_MS,
+}, async () => {
+  const {counts, report, dir, history} = await runSeries(4, {
+    cycles: 4,
+    cutsLog: true,
+    goesOn: {cycles: 25, until: isCut},
+  });
+  expect(counts.findings).toBe(0);
+  const {firstLsn = 0n, replayedFrom = 0n} = report.log ?? {};
+  expect(firstLsn).toBeGreaterThan(1n);
+  expect(replayedFrom).toBeGreaterThanOrEqual(firstLsn);
+  expect(report.checks.filter(({checked}) => checked === 0)).toEqual([]);
+
+  const file = tempFile('history.jsonl', history);
+  const {code, stdout} = await runCommand(['verify', dir, '--history', file, '--json']);
+  expect(JSON.parse(stdout.toString())).toMatchObject({ok: true, history: {found: 0, checks: report.checks}});
+  expect(code).toBe(0);
 });
 
 describe('a fault is found', () => {

@@ -13,7 +13,7 @@ import {checkReadsAlone, ReadJudge, windowsOf} from './check_reads.ts';
 import type {HistoryLog} from './directory_log.ts';
 import type {HistoryEntry, HistoryHeader} from './entry.ts';
 import {type CheckCount, type Finding, Findings} from './findings.ts';
-import {History} from './history.ts';
+import {History, isOwnAnswer} from './history.ts';
 import {KnownLsns} from './known_lsns.ts';
 import {LogJudge} from './log_judge.ts';
 import {checkPlaces} from './log_places.ts';
@@ -53,7 +53,7 @@ export function checkHistory(
   const findings = new Findings(findingsMax);
   const history = new History(header);
   for (const entry of entries) history.add(entry);
-  const severalLsns = checkOnce(history, findings);
+  const severalLsns = checkOnce(history, log !== undefined, findings);
   let span: HistoryReport['log'] = null;
   if (log === undefined) {
     for (const operation of severalLsns) {
@@ -85,7 +85,7 @@ export function checkHistory(
 function checkAlone(history: History, findings: Findings): void {
   const facts = toldFacts(history, findings, null);
   const known = new KnownLsns(history);
-  const unseen = new UnseenOperations(history, known);
+  const unseen = new UnseenOperations(history, known, null);
   const {begins, core} = history.header;
   const timeline = new Timeline({fromEmpty: begins === 'empty', core, unseen, findings});
   for (const fact of facts) timeline.take(fact);
@@ -99,7 +99,7 @@ function checkAgainstLog(history: History, log: HistoryLog, findings: Findings):
   judge.checkRemembered();
   const facts = toldFacts(history, findings, baseLsn);
   const known = new KnownLsns(history);
-  const unseen = new UnseenOperations(history, known);
+  const unseen = new UnseenOperations(history, known, baseLsn);
   const fromEmpty = baseLsn === 0n || history.header.begins === 'empty';
   const timeline = new Timeline({fromEmpty, core: log.core, unseen, findings});
   for (const fact of facts) timeline.take(fact);
@@ -123,9 +123,10 @@ function checkAgainstLog(history: History, log: HistoryLog, findings: Findings):
 
 function unansweredOf(history: History): {happened: number; not: number} {
   const unanswered = {happened: 0, not: 0};
-  for (const {told, isRefused, logged} of history.operations.values()) {
-    if (told !== undefined || isRefused) continue;
-    if (logged.length > 0) unanswered.happened++;
+  for (const {told, isAnswered, attempts, logged} of history.operations.values()) {
+    if (told !== undefined || isAnswered) continue;
+    const answered = new Set(attempts.filter(isOwnAnswer).map(({answer}) => answer.lsn));
+    if (logged.some(lsn => !answered.has(lsn))) unanswered.happened++;
     else unanswered.not++;
   }
   return unanswered;

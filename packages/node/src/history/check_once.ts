@@ -8,25 +8,35 @@
  */
 import type {Attempt} from './entry.ts';
 import type {Findings} from './findings.ts';
-import {type Committed, type History, isOwnAnswer, type Operation, sameCommand} from './history.ts';
+import {
+  type Committed,
+  type History,
+  isCertain,
+  isLasting,
+  isOwnAnswer,
+  lsnsOfTick,
+  type Operation,
+  sameCommand,
+} from './history.ts';
+import {countBelow} from './known_lsns.ts';
 
 type Answered = Attempt & {answer: Committed};
 
 /** Makes the check; returns the operations with several lsns, about which only a log can decide. */
-export function checkOnce(history: History, findings: Findings): Operation[] {
+export function checkOnce(history: History, hasLog: boolean, findings: Findings): Operation[] {
   const owners = new Map<bigint, Operation>();
   const needsLog: Operation[] = [];
   for (const operation of history.operations.values()) {
     const answered = operation.attempts.filter(isOwnAnswer);
     for (const attempt of operation.attempts) {
       if (attempt.answer.type !== 'committed') continue;
-      const why = whyNotOnce(operation, attempt as Answered, answered);
+      const why = whyNotOnce(operation, attempt as Answered, answered, hasLog);
       if (!findings.look('at_most_once', why, operation.lines)) {
         operation.blamed = true;
         break;
       }
     }
-    if (!operation.blamed && lsnsOf(answered).size > 1) needsLog.push(operation);
+    if (!operation.blamed && lsnsOf(answered.filter(isLasting)).size > 1) needsLog.push(operation);
     if (operation.blamed) continue;
     for (const {answer} of answered) shareLsn(owners, answer.lsn, operation, findings);
   }
@@ -34,9 +44,8 @@ export function checkOnce(history: History, findings: Findings): Operation[] {
   return needsLog;
 }
 
-/** Lsns of executions, but of those that were not remembered. */
 function lsnsOf(answered: readonly Answered[]): Set<bigint> {
-  return new Set(answered.filter(({answer}) => answer.result !== 'operation_table_full').map(({answer}) => answer.lsn));
+  return new Set(answered.map(({answer}) => answer.lsn));
 }
 
 function shareLsn(owners: Map<bigint, Operation>, lsn: bigint, operation: Operation, findings: Findings): void {
@@ -50,10 +59,15 @@ function shareLsn(owners: Map<bigint, Operation>, lsn: bigint, operation: Operat
   }
 }
 
-function whyNotOnce(operation: Operation, attempt: Answered, answered: readonly Answered[]): string | null {
+function whyNotOnce(
+  operation: Operation,
+  attempt: Answered,
+  answered: readonly Answered[],
+  hasLog: boolean,
+): string | null {
   const {id} = operation;
   const {lsn, result, fromRetryCache} = attempt.answer;
-  if (result === 'operation_conflict') return whyNoConflict(operation, attempt, answered);
+  if (result === 'operation_conflict') return whyNoConflict(operation, attempt, hasLog);
   if (result === 'operation_table_full') {
     return fromRetryCache ? `operation ${id} was remembered as operation_table_full, which is not remembered` : null;
   }
@@ -73,25 +87,34 @@ function whyNotOnce(operation: Operation, attempt: Answered, answered: readonly 
   return null;
 }
 
-/** True when another attempt, sent before this answer came, may have been executed. */
-function hasCause(operation: Operation, {line, came}: Attempt): boolean {
+/** True when another attempt, sent before this answer came, may have been executed and remembered as this command. */
+function hasCause(operation: Operation, attempt: Attempt): boolean {
   return operation.attempts.some(
-    other => other.line !== line && other.answer.type !== 'definite' && other.sent < (came ?? 0),
+    other =>
+      other.line !== attempt.line && mayHaveCaused(other, attempt) && sameCommand(other.command, attempt.command),
   );
 }
 
-function whyNoConflict(operation: Operation, attempt: Answered, answered: readonly Answered[]): string | null {
+/** Clocks may be coarse: what was sent at the moment of the answer may have been sent before it. */
+function mayHaveCaused(other: Attempt, {came}: Attempt): boolean {
+  return other.sent <= (came ?? 0) && (!isCertain(other.answer) || isLasting(other));
+}
+
+function whyNoConflict(operation: Operation, attempt: Answered, hasLog: boolean): string | null {
   const {id} = operation;
   const {lsn, fromRetryCache} = attempt.answer;
   if (!fromRetryCache) return `operation ${id} was answered operation_conflict as if it were new`;
-  const rivals = operation.attempts.filter(other => !sameCommand(other.command, attempt.command));
-  if (rivals.every(({answer}) => answer.type === 'definite')) {
-    return `operation ${id} was answered operation_conflict, and no other command has it`;
-  }
-  if (answered.length > 0 && !answered.some(({answer}) => answer.lsn === lsn)) {
-    return `operation ${id} conflicts with lsn ${lsn}, and was told for lsn ${answered[0]?.answer.lsn}`;
-  }
-  return null;
+  const rivals = operation.attempts.filter(
+    other => mayHaveCaused(other, attempt) && !sameCommand(other.command, attempt.command),
+  );
+  if (rivals.length === 0) return `operation ${id} was answered operation_conflict, and no other command has it`;
+  if (lsnsOf(rivals.filter(isLasting)).has(lsn)) return null;
+  // A rival without an answer may have been executed, but not beside another execution that is remembered. With a log that
+  // may have been behind the window, and whether the operation is at that lsn the log will say.
+  const remembered = operation.attempts.find(isLasting)?.answer.lsn;
+  const isOpen = rivals.some(({answer}) => !isCertain(answer));
+  if (isOpen && (hasLog || remembered === undefined)) return null;
+  return `operation ${id} conflicts with lsn ${lsn}, and was told for lsn ${remembered}`;
 }
 
 function sameOutcome(a: Committed, b: Committed): boolean {
@@ -99,14 +122,22 @@ function sameOutcome(a: Committed, b: Committed): boolean {
 }
 
 /** The lsns of a tick are those of its expirations. */
-function checkTicks({ticks}: History, owners: ReadonlyMap<bigint, Operation>, findings: Findings): void {
-  for (const {answer, line} of ticks) {
-    if (answer.type !== 'applied' || answer.lastLsn === null) continue;
-    for (let lsn = answer.lastLsn - BigInt(answer.count) + 1n; lsn <= answer.lastLsn; lsn++) {
-      const owner = owners.get(lsn);
-      const why = owner === undefined ? null : `lsn ${lsn} was told for operation ${owner.id} and for a tick`;
-      if (findings.look('at_most_once', why, [line, ...(owner?.lines ?? [])]) || owner === undefined) continue;
+function checkTicks({ticks, wrongTicks}: History, owners: ReadonlyMap<bigint, Operation>, findings: Findings): void {
+  const told = BigUint64Array.from(owners.keys()).sort();
+  for (const tick of ticks) {
+    const range = lsnsOfTick(tick);
+    if (range === null) continue;
+    // By what was told, not by what the tick says of itself: one line may claim any number.
+    for (let i = countBelow(told, range.first); i < told.length && (told[i] ?? 0n) <= range.last; i++) {
+      const [lsn, owner] = [told[i] ?? 0n, owners.get(told[i] ?? 0n)];
+      if (owner === undefined) continue;
+      findings.add('at_most_once', `lsn ${lsn} was told for operation ${owner.id} and for a tick`, [
+        tick.line,
+        ...owner.lines,
+      ]);
       owner.blamed = true;
+      wrongTicks.add(tick);
     }
+    findings.look('at_most_once', null);
   }
 }

@@ -4,7 +4,7 @@
  */
 import type {Attempt} from './entry.ts';
 import type {Findings} from './findings.ts';
-import type {History, Operation} from './history.ts';
+import {type History, lsnsOfTick, type Operation} from './history.ts';
 import {firstSent, freshLsn, type KnownLsns} from './known_lsns.ts';
 
 interface Placed {
@@ -27,10 +27,10 @@ export function checkOrder(history: History, known: KnownLsns, findings: Finding
       placed.push({operation, attempt, lsn});
     }
   }
-  for (const {answer, sent, line} of history.ticks) {
-    if (answer.type !== 'applied' || answer.lastLsn === null) continue;
-    const first = answer.lastLsn - BigInt(answer.count) + 1n;
-    findings.look('real_time_order', whyTooEarly('a tick', first, known.before(sent)), [line]);
+  for (const tick of history.ticks) {
+    const range = lsnsOfTick(tick);
+    if (range === null || history.wrongTicks.has(tick)) continue;
+    findings.look('real_time_order', whyTooEarly('a tick', range.first, known.before(tick.sent)), [tick.line]);
   }
   for (const operation of late) operation.blamed = true;
   for (const placed of connections.values()) checkConnection(placed, findings);

@@ -1,7 +1,8 @@
 /**
  * The check reads. With a log: a read's answer must be what the state shows at some lsn between the highest that was
- * known when it was sent and the lowest that can only have come after its answer. The state at each lsn is core's, so a
- * read is looked at while replay passes its window; most are settled at their first lsn.
+ * known when it was sent and the lowest that can only have come after its answer, and not before what a read showed that
+ * had come by then. The state at each lsn is core's, so a read is looked at while replay passes its window; most are
+ * settled at their first lsn.
  *
  * Without a log only what an answer says of itself and of lsns is held against the clock and the grants.
  */
@@ -25,10 +26,12 @@ import {
 import {lsnOfReservation, type Read, type ShownReservation, type ShownResource} from './entry.ts';
 import type {Findings} from './findings.ts';
 import {type History, isOwnAnswer} from './history.ts';
-import {freshLsn, type KnownLsns, shownLsn} from './known_lsns.ts';
+import {countBelow, freshLsn, type KnownLsns, shownLsn} from './known_lsns.ts';
 import {isOver} from './lifecycle.ts';
+import {WaitingReads} from './waiting_reads.ts';
 
-interface Window {
+/** The lsns at which a read's answer may have been true. */
+export interface Window {
   readonly read: Read;
   readonly from: bigint;
   /** Null where nothing bounds it. */
@@ -51,7 +54,20 @@ export function windowsOf(history: History, known: KnownLsns): Window[] {
       if (requiredLsn !== null && answer.type !== 'fence_not_applied' && requiredLsn > from) from = requiredLsn;
       return {read, from, to: to === null ? null : to - 1n};
     });
-  return windows.sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0));
+  return behindEarlierReads(windows).sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0));
+}
+
+/** No read's window begins before that of one that had come when it was sent, unless that one's has no lsn at all. */
+function behindEarlierReads(windows: readonly Window[]): Window[] {
+  const earlier = windows.filter(({from, to}) => to === null || from <= to);
+  earlier.sort((a, b) => (a.read.came ?? 0) - (b.read.came ?? 0));
+  const came = earlier.map(({read}) => read.came ?? 0);
+  const highest: bigint[] = [];
+  for (const {from} of earlier) highest.push(from > (highest.at(-1) ?? 0n) ? from : (highest.at(-1) ?? 0n));
+  return windows.map(window => {
+    const from = highest[countBelow(came, window.read.sent) - 1] ?? 0n;
+    return from > window.from ? {...window, from} : window;
+  });
 }
 
 interface Beside {
@@ -82,51 +98,51 @@ export class ReadJudge {
   readonly #id: Int32Array = new Int32Array(4);
   readonly #resource: ResourceView = new ResourceView();
   readonly #reservation: ReservationView = new ReservationView();
+  readonly #waiting: WaitingReads;
   #next: number = 0;
-  #open: Window[] = [];
   /** The first lsn whose state was seen: what may have been so before it cannot be denied. */
   #base: bigint | null = null;
+  #lsn: bigint = 0n;
 
   constructor(windows: readonly Window[], db: AllocDb, findings: Findings) {
     this.#windows = windows;
     this.#db = db;
     this.#findings = findings;
+    this.#waiting = new WaitingReads({
+      isTrue: ({read}) => this.#isTrue(read),
+      settled: () => this.#findings.look('reads', null),
+      wrong: (window, wentBack) => this.#tell(window, wentBack),
+    });
   }
 
   /** The state is that at this lsn. */
   reached(lsn: bigint): void {
     this.#base ??= lsn;
-    for (; this.#next < this.#windows.length; this.#next++) {
-      const window = this.#windows[this.#next];
-      if (window === undefined || window.from > lsn) break;
-      this.#open.push(window);
-    }
-    if (this.#open.length > 0) this.#open = this.#open.filter(window => !this.#isSettled(window, lsn));
+    this.#lsn = lsn;
+    const first = this.#next;
+    while ((this.#windows[this.#next]?.from ?? lsn + 1n) <= lsn) this.#next++;
+    this.#waiting.add(this.#windows.slice(first, this.#next), this.#base);
+    this.#waiting.reached(lsn);
   }
 
   /** Nothing more will come. */
   finish(): void {
-    for (const window of [...this.#open, ...this.#windows.slice(this.#next)]) this.#tell(window);
+    this.#waiting.reached(null);
+    for (const window of this.#windows.slice(this.#next)) this.#tell(window, false);
   }
 
-  #isSettled(window: Window, lsn: bigint): boolean {
-    if (window.to !== null && window.to < lsn) {
-      this.#tell(window);
-      return true;
-    }
-    if (!this.#isTrue(window.read, lsn)) return false;
-    this.#findings.look('reads', null);
-    return true;
-  }
-
-  #tell({read, from, to}: Window): void {
+  #tell({read, from, to}: Window, wentBack: boolean): void {
     if (from < (this.#base ?? 0n)) return;
     const until = to === null ? 'the end' : `lsn ${to}`;
-    this.#findings.look('reads', `${read.kind} of ${read.id} was so at no lsn from ${from} to ${until}`, [read.line]);
+    const when = wentBack
+      ? 'only before what a read that had come by then showed'
+      : `at no lsn from ${from} to ${until}`;
+    this.#findings.look('reads', `${read.kind} of ${read.id} was so ${when}`, [read.line]);
   }
 
-  #isTrue(read: Read, lsn: bigint): boolean {
+  #isTrue(read: Read): boolean {
     const {answer, requiredLsn} = read;
+    const lsn = this.#lsn;
     if (answer.type === 'fence_not_applied') {
       return (answer.lastLsn ?? 0n) === lsn && (requiredLsn ?? 0n) > lsn;
     }

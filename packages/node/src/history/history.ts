@@ -36,9 +36,9 @@ export class Operation {
     return this.attempts.map(({line}) => line);
   }
 
-  /** The first committed answer that is the operation's own. */
+  /** The first committed answer that is the operation's own and ends it: not that it was not remembered. */
   get told(): Attempt | undefined {
-    return this.attempts.find(isOwnAnswer);
+    return this.attempts.find(isLasting);
   }
 
   /** True when every attempt was refused for good. */
@@ -46,9 +46,25 @@ export class Operation {
     return this.attempts.every(({answer}) => answer.type === 'definite');
   }
 
-  /** True when nothing that is known forbids or proves its execution. */
-  get isOpen(): boolean {
-    return !this.isRefused && this.logged.length === 0 && (this.blamed || this.told === undefined);
+  get isAnswered(): boolean {
+    return this.attempts.every(({answer}) => isCertain(answer));
+  }
+
+  /**
+   * True when it may have been executed where no fact tells of it: anywhere that answers do not, or, with a log, at or
+   * below `replayedBehind`, from where on the log tells of everything.
+   */
+  isOpen(replayedBehind: bigint | null): boolean {
+    if (this.isRefused || replayedBehind === 0n) return false;
+    if (replayedBehind === null) return this.blamed || (this.told === undefined && !this.isAnswered);
+    if (this.blamed) return true;
+    const own = this.attempts.filter(isOwnAnswer).map(({answer}) => answer);
+    const told = new Set(own.map(({lsn}) => lsn));
+    if (this.logged.some(lsn => lsn <= replayedBehind && !told.has(lsn))) return true;
+    // What was not told as new was executed by an attempt without an answer; one more of those may have been, too.
+    const known = new Set([...told, ...this.logged]);
+    for (const {lsn, fromRetryCache} of own) if (!fromRetryCache) known.delete(lsn);
+    return this.attempts.filter(({answer}) => !isCertain(answer)).length > known.size;
   }
 }
 
@@ -57,6 +73,8 @@ export class History {
   readonly operations: Map<bigint, Operation> = new Map();
   readonly reads: Read[] = [];
   readonly ticks: Tick[] = [];
+  /** Ticks about which something was found, from then on left alone. */
+  readonly wrongTicks: Set<Tick> = new Set();
   attempts: number = 0;
   readonly #clients: Map<bigint, bigint> = new Map();
   readonly #connections: Map<string, string> = new Map();
@@ -97,6 +115,22 @@ function once<Value>(known: Map<Value, Value>, value: Value): Value {
 /** True for a committed answer that tells of the operation itself: its lsn is that of its execution, remembered or not. */
 export function isOwnAnswer(attempt: Attempt): attempt is Attempt & {answer: Committed} {
   return attempt.answer.type === 'committed' && attempt.answer.result !== 'operation_conflict';
+}
+
+/** True for an own answer that is remembered: all but operation_table_full, after which the operation may be executed again. */
+export function isLasting(attempt: Attempt): attempt is Attempt & {answer: Committed} {
+  return isOwnAnswer(attempt) && attempt.answer.result !== 'operation_table_full';
+}
+
+/** True when the answer says what happened. */
+export function isCertain({type}: AttemptAnswer): boolean {
+  return type === 'committed' || type === 'definite';
+}
+
+/** The lsns that a tick's answer claims; null where it claims none. */
+export function lsnsOfTick({answer}: Tick): {first: bigint; last: bigint} | null {
+  if (answer.type !== 'applied' || answer.lastLsn === null || answer.count === 0) return null;
+  return {first: answer.lastLsn - BigInt(answer.count) + 1n, last: answer.lastLsn};
 }
 
 /** The same kind with the same fields. */

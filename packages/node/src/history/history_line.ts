@@ -231,11 +231,14 @@ function readTick(fields: LineFields, line: number): Tick {
   const said = fields.object('answer');
   const type = said.oneOf('type', ['applied', 'definite', 'indefinite', 'nothing']);
   const answer: Tick['answer'] =
-    type === 'applied'
-      ? {type, count: said.count('count'), lastLsn: said.u64OrNull('last_lsn')}
-      : type === 'nothing'
-        ? {type}
-        : {type, code: said.text('code')};
+    type === 'applied' ? {type, ...readApplied(said)} : type === 'nothing' ? {type} : {type, code: said.text('code')};
   said.end();
   return {type: 'tick', slot, answer, ...span};
+}
+
+/** Every expiration has an lsn of its own, so there are no more of them than lsns up to the last. */
+function readApplied(fields: LineFields): {count: number; lastLsn: bigint | null} {
+  const [count, lastLsn] = [fields.count('count'), fields.u64OrNull('last_lsn')];
+  if (BigInt(count) > (lastLsn ?? 0n)) fields.fail('count', 'at most last_lsn');
+  return {count, lastLsn};
 }

@@ -64,8 +64,10 @@ function toldBy(history: History, take: (at: number, lsn: bigint) => void): void
       if (answer.type === 'committed' && came !== null) take(came, answer.lsn);
     }
   }
-  for (const {answer, came} of history.ticks) {
-    if (answer.type === 'applied' && answer.lastLsn !== null && came !== null) take(came, answer.lastLsn);
+  for (const tick of history.ticks) {
+    const {answer, came} = tick;
+    if (history.wrongTicks.has(tick) || answer.type !== 'applied') continue;
+    if (answer.lastLsn !== null && came !== null) take(came, answer.lastLsn);
   }
   for (const read of history.reads) if (read.came !== null) take(read.came, shownLsn(read));
 }
@@ -123,8 +125,8 @@ function lowestLast(each: EachTold): Extremes {
   return {at, lsn};
 }
 
-/** How many of the sorted moments are below `time`. */
-function countBelow(at: Float64Array, time: number): number {
+/** How many of the sorted values are below this one. */
+export function countBelow<Value extends number | bigint>(at: ArrayLike<Value>, time: Value): number {
   let [low, high] = [0, at.length];
   while (low < high) {
     const middle = (low + high) >>> 1;

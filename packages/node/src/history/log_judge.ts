@@ -24,7 +24,7 @@ import type {LogCursor} from '@allocdb/wal';
 import type {Attempt} from './entry.ts';
 import type {Fact} from './fact.ts';
 import type {Findings} from './findings.ts';
-import {type Committed, type History, isOwnAnswer, type Operation, sameCommand} from './history.ts';
+import {type Committed, type History, isLasting, type Operation, sameCommand} from './history.ts';
 import {HistoryError} from './history_error.ts';
 import type {Expire} from './lifecycle.ts';
 import {requestOf} from './log_places.ts';
@@ -51,14 +51,15 @@ export class LogJudge {
     const {lastSlotLo, lastSlotHi} = this.#db;
     for (const operation of this.#history.operations.values()) {
       if (operation.blamed) continue;
-      for (const attempt of operation.attempts.filter(isOwnAnswer)) {
+      for (const attempt of lastAnswers(operation, this.baseLsn)) {
         const {answer} = attempt;
-        if (answer.lsn > this.baseLsn || answer.result === 'operation_table_full') continue;
         this.#decode(
           encodeClientRequest({operationId: operation.id, clientId: attempt.client, command: attempt.command}),
         );
         if (!this.#db.findRetry(lastSlotLo, lastSlotHi, this.#outcome)) continue;
         const lsn = bigintOfU64(this.#outcome.appliedLsnLo, this.#outcome.appliedLsnHi);
+        // Behind its window it was executed anew, and nobody was told.
+        if (lsn > answer.lsn && (operation.logged.includes(lsn) || !operation.isAnswered)) continue;
         const why = answer.lsn === lsn ? whyUntrue(answer, this.#said()) : `the state remembers it at lsn ${lsn}`;
         if (this.#findings.look('replay', why === null ? null : `operation ${operation.id}: ${why}`, [attempt.line]))
           continue;
@@ -145,12 +146,23 @@ export class LogJudge {
   }
 }
 
+/** The answers that tell of its last execution at or below an lsn, as far as it was told: only that is remembered. */
+function lastAnswers(operation: Operation, upTo: bigint): (Attempt & {answer: Committed})[] {
+  const answers = operation.attempts.filter(isLasting).filter(({answer}) => answer.lsn <= upTo);
+  let last = 0n;
+  for (const {answer} of answers) if (answer.lsn > last) last = answer.lsn;
+  return answers.filter(({answer}) => answer.lsn === last);
+}
+
 /** Why this answer, which names the record's lsn, is not that of the record; null where it is. */
 function whyFalse(attempt: Attempt, request: ClientRequest, said: Said): string | null {
   const {answer, command} = attempt;
   if (answer.type !== 'committed') return null;
   const isSame = sameCommand(command, request.command);
-  if (answer.result === 'operation_conflict') return isSame ? 'it conflicts with itself' : null;
+  if (answer.result === 'operation_conflict') {
+    if (said.result === 'operation_table_full') return 'it conflicts with what was not remembered';
+    return isSame ? 'it conflicts with itself' : null;
+  }
   if (!isSame) return 'the log has another command there';
   return whyUntrue(answer, said);
 }

@@ -12,6 +12,7 @@ import type {HistoryLog} from './directory_log.ts';
 import type {Findings} from './findings.ts';
 import {type Committed, type History, isOwnAnswer, type Operation, sameCommand} from './history.ts';
 import {HistoryError} from './history_error.ts';
+import {LogTicks} from './log_ticks.ts';
 
 /** The client command of a record; null for an internal one. Throws HistoryError for what is neither. */
 export function requestOf(cursor: LogCursor): ClientRequest | null {
@@ -48,12 +49,14 @@ export function checkPlaces(
 
 function noteLsns(history: History, log: HistoryLog, findings: Findings): bigint {
   let lastLsn = log.firstLsn - 1n;
+  const ticks = new LogTicks(history);
   const cursor = log.records();
   try {
     for (let event = cursor.next(); event !== READ.END; event = cursor.next()) {
       if (event !== READ.RECORD) continue;
       lastLsn = cursor.lsn;
       const request = requestOf(cursor);
+      ticks.take(lastLsn, request === null);
       const operation = request === null ? undefined : history.operations.get(request.operationId);
       if (request === null || operation === undefined) continue;
       operation.isLoggedAt(lastLsn);
@@ -65,6 +68,7 @@ function noteLsns(history: History, log: HistoryLog, findings: Findings): bigint
   } finally {
     cursor.close();
   }
+  ticks.judge(log.firstLsn, lastLsn, (why, line) => findings.look('in_log', why, [line]));
   return lastLsn;
 }
 
@@ -80,6 +84,13 @@ function whyMisplaced(
     const place = logged.length === 0 ? '' : `, and the operation at lsn ${logged.join(' and ')}`;
     return `operation ${id} was acknowledged at lsn ${answer.lsn}: ${what}${place}`;
   }
-  if (!operation.isRefused || logged.length === 0) return null;
-  return `operation ${id} was refused for good, and is in the log at lsn ${logged[0]}`;
+  if (operation.isRefused && logged.length > 0) {
+    return `operation ${id} was refused for good, and is in the log at lsn ${logged[0]}`;
+  }
+  // What was remembered, or was refused, was put into the log by another attempt.
+  const causes = attempts.filter(({answer}) =>
+    answer.type === 'committed' ? !answer.fromRetryCache : answer.type !== 'definite',
+  );
+  if (logged.length <= causes.length) return null;
+  return `operation ${id} is in the log at lsns ${logged.join(' and ')}, and ${causes.length} of its attempts can have been executed`;
 }

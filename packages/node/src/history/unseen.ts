@@ -21,9 +21,10 @@ export class UnseenOperations {
   readonly #createsOf: Map<bigint, Unseen[]> = new Map();
   readonly #reserves: Unseen[] = [];
 
-  constructor(history: History, known: KnownLsns) {
+  /** With a log, `replayedBehind` is the lsn behind which it tells of everything; null without one. */
+  constructor(history: History, known: KnownLsns, replayedBehind: bigint | null) {
     for (const operation of history.operations.values()) {
-      if (!operation.isOpen) continue;
+      if (!operation.isOpen(replayedBehind)) continue;
       // Where something about it is wrong, its times may be.
       const after = operation.blamed ? 0n : known.before(firstSent(operation));
       const commands = new Set(operation.attempts.map(({command}) => command));

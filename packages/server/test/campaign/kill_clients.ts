@@ -140,8 +140,7 @@ export async function keepBusy(
 ): Promise<void> {
   const onTold: OnTold = (told, sent) => {
     if (told === null) return;
-    recorder.unanswered.delete(told.operation);
-    if (!recorder.unchecked.has(told.operation)) recorder.unchecked.set(told.operation, told);
+    recorder.keep(told);
     const {reservationId, fromRetryCache} = told.answer;
     if (reservationId === null || fromRetryCache) return;
     if (sent.type === 'attempt' && 'ttlSlots' in sent.command) {

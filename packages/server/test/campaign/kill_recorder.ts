@@ -31,6 +31,8 @@ export class KillRecorder {
   readonly unchecked: Map<bigint, Told> = new Map();
   /** Operations of which nobody knows whether they happened, by id. */
   readonly unanswered: Map<bigint, Attempt> = new Map();
+  /** Operations whose answers on two connections are not the same. */
+  readonly differing: string[] = [];
   answers: number = 0;
   reads: number = 0;
   /** The highest lsn that anybody was told. */
@@ -67,6 +69,15 @@ export class KillRecorder {
     return attempt as Told;
   }
 
+  /** Keeps an answer, to be asked for again; another one to the same operation is held against it. */
+  keep(told: Told): void {
+    this.unanswered.delete(told.operation);
+    const first = this.unchecked.get(told.operation);
+    if (first === undefined) this.unchecked.set(told.operation, told);
+    const why = first === undefined ? null : differenceOf(first, told, false);
+    if (why !== null) this.differing.push(why);
+  }
+
   /** No answer will come. */
   lost(sent: Sent): void {
     const entry = this.#record(sent);
@@ -90,4 +101,21 @@ export class KillRecorder {
     this.entries.push(entry);
     return entry;
   }
+}
+
+/** How an answer that was asked for again, and must then be remembered, is another one; null where it is the same. */
+export function differenceOf(first: Told, again: Told, mustBeRemembered: boolean): string | null {
+  if (isSame(first.answer, again.answer) && (again.answer.fromRetryCache || !mustBeRemembered)) return null;
+  return `operation ${first.operation} was answered ${textOf(first.answer)}, and then ${textOf(again.answer)}`;
+}
+
+function isSame(a: Committed, b: Committed): boolean {
+  return (
+    a.lsn === b.lsn && a.result === b.result && a.reservationId === b.reservationId && a.deadlineSlot === b.deadlineSlot
+  );
+}
+
+function textOf({lsn, result, deadlineSlot, fromRetryCache}: Committed): string {
+  const until = deadlineSlot === null ? '' : ` until slot ${deadlineSlot}`;
+  return `${result} at lsn ${lsn}${until}${fromRetryCache ? ' as remembered' : ''}`;
 }

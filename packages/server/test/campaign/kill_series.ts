@@ -15,7 +15,7 @@ import {checkHistory, type HistoryReport, openDirectoryLog} from '@allocdb/node/
 import {Random} from '@allocdb/sim';
 import {pause, tempDir, tempFile, withDeadline} from '../command.ts';
 import {KillClient, keepBusy} from './kill_clients.ts';
-import {type Committed, KillRecorder, type Told} from './kill_recorder.ts';
+import {differenceOf, KillRecorder, type Told} from './kill_recorder.ts';
 import {KillServer} from './kill_server.ts';
 import {KillWorkload, RESOURCES} from './kill_workload.ts';
 
@@ -23,12 +23,17 @@ const CONNECTIONS = 32;
 const SLOT_MS = 10;
 const AGAIN_MS = 60_000;
 const AGAIN_BATCH = 128;
+const SMALL_TICK = 1000;
 
 /** A promise that did not hold. */
 export class KillViolation extends Error {}
 
 export interface SeriesOptions {
   readonly cycles: number;
+  /** Goes on behind `cycles` until this holds, for as many cycles more at most. */
+  readonly goesOn?: {readonly cycles: number; readonly until: (counts: KillCounts, dir: string) => boolean};
+  /** Whether the log is in small segments that are cut as soon as they can be; else the seed decides. */
+  readonly cutsLog?: boolean;
   /** Asked after each cycle: whether the series is to end before its time, complete as far as it has come. */
   readonly isOver?: () => boolean;
   /** Told after each cycle, and at the end, how often what happened so far. */
@@ -89,6 +94,7 @@ class Series {
   readonly #dir: string = join(tempDir(), 'data');
   readonly #config: DatabaseConfig;
   readonly #configFile: string;
+  readonly #cutsLog: boolean;
   #lives: number = 0;
   readonly #counts: KillCounts = {
     cycles: 0,
@@ -110,17 +116,22 @@ class Series {
     this.#seed = seed;
     this.#options = options;
     this.#random = new Random(BigInt(seed));
+    const cutsLog = this.#random.chance(50);
+    this.#cutsLog = options.cutsLog ?? cutsLog;
     this.#recorder = new KillRecorder(options.tamper ?? null);
     this.#workload = new KillWorkload(this.#random, seed);
     const limits = {maxResources: RESOURCES, maxReservations: 50_000, maxOperations: 200_000, maxTtlSlots: 2000};
-    this.#config = configOfLimits(limits, SLOT_MS);
+    const config = configOfLimits(limits, SLOT_MS);
+    // The records of one tick must fit into half of a small segment.
+    const engine = {...config.engine, maxExpirationsPerTick: SMALL_TICK};
+    this.#config = this.#cutsLog ? {...config, engine} : config;
     this.#configFile = tempFile('config.json', JSON.stringify(configToJson(this.#config)));
   }
 
   async run(): Promise<SeriesEnd> {
-    const {cycles, afterKill, isOver} = this.#options;
+    const {afterKill, isOver} = this.#options;
     const before = `${this.#dir}.before`;
-    for (let cycle = 1; cycle <= cycles; cycle++) {
+    for (let cycle = 1; this.#isToRun(cycle); cycle++) {
       if (afterKill !== undefined && cycle > 1) cpSync(this.#dir, before, {recursive: true});
       await this.#live();
       this.#counts.cycles++;
@@ -132,6 +143,12 @@ class Series {
     }
     await this.#lastLife();
     return this.#judge();
+  }
+
+  #isToRun(cycle: number): boolean {
+    const {cycles, goesOn} = this.#options;
+    if (cycle <= cycles) return true;
+    return goesOn !== undefined && cycle <= cycles + goesOn.cycles && !goesOn.until(this.#counts, this.#dir);
   }
 
   /** Sets directory and history aside and returns where. */
@@ -197,16 +214,15 @@ class Series {
   }
 
   #start(): KillServer {
-    const rate = [1, 4, 16, 128][this.#random.below(4)];
-    const flags = ['--config', this.#configFile, '--slot-ms', String(SLOT_MS)];
+    const mibPerSecond = [1, 4, 16, 128][this.#random.below(4)] ?? 1;
     this.#lives++;
-    return new KillServer(this.#dir, [
-      ...flags,
-      '--checkpoint-every-mib',
-      '1',
-      '--checkpoint-mib-per-second',
-      String(rate),
-    ]);
+    return new KillServer({
+      dir: this.#dir,
+      configFile: this.#configFile,
+      slotMs: SLOT_MS,
+      mibPerSecond,
+      cutsLog: this.#cutsLog,
+    });
   }
 
   #connect(port: number): Promise<KillClient[]> {
@@ -233,6 +249,8 @@ class Series {
       });
     }
     await Promise.all(clients.map(client => client.below(1)));
+    // What was sent on two connections at once was asked again, too.
+    problems.push(...recorder.differing);
     if (problems.length > 0) throw new Error(`asked again: ${problems.slice(0, 3).join('; ')}`);
   }
 
@@ -244,10 +262,11 @@ class Series {
     if (first !== undefined) {
       recorder.unchecked.delete(operation);
       this.#counts.askedAgain++;
-      if (isSame(first.answer, again.answer) && again.answer.fromRetryCache) return null;
-      return `operation ${operation} was answered ${textOf(first.answer)}, and then ${textOf(again.answer)}`;
+      return differenceOf(first, again, true);
     }
     if (recorder.unanswered.delete(operation)) {
+      // Settled now; the next life must settle it in the same way.
+      recorder.unchecked.set(operation, again);
       this.#counts.unanswered++;
       if (again.answer.fromRetryCache) this.#counts.happened++;
       else this.#counts.notHappened++;
@@ -295,15 +314,4 @@ class Series {
     }
     return {counts, report, dir: this.#dir, history: recorder.text(this.#config)};
   }
-}
-
-function isSame(a: Committed, b: Committed): boolean {
-  return (
-    a.lsn === b.lsn && a.result === b.result && a.reservationId === b.reservationId && a.deadlineSlot === b.deadlineSlot
-  );
-}
-
-function textOf({lsn, result, deadlineSlot, fromRetryCache}: Committed): string {
-  const until = deadlineSlot === null ? '' : ` until slot ${deadlineSlot}`;
-  return `${result} at lsn ${lsn}${until}${fromRetryCache ? ' as remembered' : ''}`;
 }

@@ -4,10 +4,23 @@
  */
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {type CommandEnd, type LogEvent, startCommand, withDeadline} from '../command.ts';
+import {fileURLToPath} from 'node:url';
+import {type CommandEnd, type LogEvent, startCommand, startProgram, withDeadline} from '../command.ts';
 
 const LISTEN_MS = 60_000;
 const POLL_MS = 1;
+
+const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+const SMALL_SERVER = fileURLToPath(new URL('kill_small_server.ts', import.meta.url));
+
+export interface KillServerOptions {
+  readonly dir: string;
+  readonly configFile: string;
+  readonly slotMs: number;
+  readonly mibPerSecond: number;
+  /** Whether it is the program whose log is cut (`kill_small_server.ts`), or the command. */
+  readonly cutsLog: boolean;
+}
 
 export class KillServer {
   readonly events: LogEvent[] = [];
@@ -18,9 +31,9 @@ export class KillServer {
   readonly #listening: Promise<number>;
   #text: string = '';
 
-  constructor(dir: string, flags: readonly string[]) {
-    this.#dir = dir;
-    const child = startCommand(['serve', dir, '--listen', '127.0.0.1:0', ...flags]);
+  constructor(options: KillServerOptions) {
+    this.#dir = options.dir;
+    const child = options.cutsLog ? startSmall(options) : startServe(options);
     this.#child = child;
     this.ended = new Promise(resolve => {
       child.once('close', (code, signal) => {
@@ -88,4 +101,19 @@ export class KillServer {
       return false;
     }
   }
+}
+
+function startServe({dir, configFile, slotMs, mibPerSecond}: KillServerOptions): ReturnType<typeof startCommand> {
+  return startCommand([
+    'serve',
+    dir,
+    ...['--listen', '127.0.0.1:0', '--config', configFile, '--slot-ms', String(slotMs)],
+    ...['--checkpoint-every-mib', '1', '--checkpoint-mib-per-second', String(mibPerSecond)],
+  ]);
+}
+
+function startSmall({dir, configFile, slotMs, mibPerSecond}: KillServerOptions): ReturnType<typeof startCommand> {
+  const flags = ['--import', 'tsx', '--conditions=@allocdb/source'];
+  const args = [SMALL_SERVER, dir, configFile, String(slotMs), String(mibPerSecond)];
+  return startProgram([...flags, ...args], ROOT);
 }
