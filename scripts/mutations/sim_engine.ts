@@ -11,6 +11,7 @@ const SLOTS = 'packages/node/src/engine/slot_source.ts';
 const READS = 'packages/node/src/engine/reads.ts';
 const CHECKPOINTER = 'packages/node/src/storage/checkpointer.ts';
 const DIRECTORY = 'packages/node/src/storage/data_directory.ts';
+const SPARES = 'packages/wal/src/write/spare_pool.ts';
 const TRANSITIONS = 'packages/core/src/machine/transitions.ts';
 
 const broken = (name: string, file: string, find: string, replace: string, occurrence?: number): Mutation => ({
@@ -104,4 +105,77 @@ export const SIM_ENGINE_MUTATIONS: readonly Mutation[] = [
     'replayer.replay(readWal(log, snapshotLsn + 2n))',
   ),
   broken('an unfinished snapshot stays', DIRECTORY, "name.endsWith('.snap.tmp')", "name.endsWith('.nothing')"),
+  broken(
+    'the clock is read once',
+    ENGINE,
+    '    this.turnScheduled = true;\n    this.slots.refresh();\n',
+    '    this.turnScheduled = true;\n',
+  ),
+  broken(
+    'a full disk is a failure',
+    SPARES,
+    "if (isDiskFull(error) || isOutOfHandles(error)) return 'full';",
+    "if (isOutOfHandles(error)) return 'full';",
+    1,
+  ),
+  broken(
+    'commands are refused while a frame is written',
+    STEPPER,
+    'const full = bounded && this.queueDepth >= this.limits.maxSubmissionQueue;',
+    'const full = bounded && (this.frameInFlight || this.queueDepth >= this.limits.maxSubmissionQueue);',
+  ),
+  broken(
+    'batches are refused while a frame is written',
+    STEPPER,
+    'const fits = !this.frameInFlight || this.appender.takesBatch(view, request.batchOffset, count) || this.halted;',
+    'const fits = !this.frameInFlight || this.halted;',
+  ),
+  broken(
+    'what was in the frame that failed is told as never written',
+    STEPPER,
+    'rewriteHalted(bytes, releasedEnd, inFlight, durableEnd, STORAGE_FAILURE, putMetrics, rewritten);',
+    'rewriteHalted(bytes, releasedEnd, inFlight, durableEnd, ENGINE_HALTED, putMetrics, rewritten);',
+  ),
+  broken(
+    'what was in no frame is told as written',
+    STEPPER,
+    'rewriteHalted(bytes, inFlight, end, durableEnd, ENGINE_HALTED, putMetrics, rewritten);',
+    'rewriteHalted(bytes, inFlight, end, durableEnd, STORAGE_FAILURE, putMetrics, rewritten);',
+  ),
+  broken('durable members of a batch are told as failed', STEPPER, '        answers.durableEnd = memberAt;\n', ''),
+  broken(
+    'halted metrics have another slot',
+    READS,
+    'this.captured[2] = db.lastSlotLo;',
+    'this.captured[2] = (db.lastSlotLo + 1) | 0;',
+  ),
+  broken(
+    'closing does not wait for the checkpoint',
+    ENGINE,
+    'await this.checkpoints.stop();',
+    'this.checkpoints.giveUp();',
+  ),
+  broken('closing does not wait for the frame that is written', ENGINE, '    await this.written;\n', ''),
+  broken('no log is retained', CHECKPOINTER, 'retained < needed ? retained : needed', 'needed'),
+  broken('the log is never cut', CHECKPOINTER, 'while (!this.stopping && this.wal', 'while (this.stopping && this.wal'),
+  broken('no marker is written', CHECKPOINTER, '      if (written.lsn > 0n) this.mark(written);\n', ''),
+  broken('no checkpoint is made by itself', CHECKPOINTER, 'this.logBytesSince >= everyLogBytes;', 'this.stopping;'),
+  broken(
+    'three snapshots are kept',
+    CHECKPOINTER,
+    'lsns.slice(KEPT_SNAPSHOTS)) this',
+    'lsns.slice(KEPT_SNAPSHOTS + 1)) this',
+  ),
+  broken(
+    'a rotten snapshot is the end',
+    DIRECTORY,
+    '    rejected.push(lsn);\n',
+    "    if (lsn > 0n) throw new OpenError('corrupt_snapshot', problem, []);\n",
+  ),
+  broken(
+    'a tick passes over the last slot',
+    TICKS,
+    'if (historyOverflows(db, ',
+    'if (count < 0 && historyOverflows(db, ',
+  ),
 ];

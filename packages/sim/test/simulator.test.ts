@@ -8,6 +8,7 @@ import {spawnSync} from 'node:child_process';
 import {readdirSync, readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {describe, expect, test} from 'vitest';
+import {ANSWER_CODES} from '../src/simulator/answer_codes.ts';
 import {CRASH_POINT_NAMES} from '../src/simulator/crash_points.ts';
 import {drawSchedule} from '../src/simulator/draw_schedule.ts';
 import {runSchedule} from '../src/simulator/run.ts';
@@ -44,11 +45,16 @@ describe.runIf(ONLY_SEED === undefined)('schedules from seeds', () => {
     chunks++;
   });
 
-  test('every crash point was struck, every kind of fault was met, and whatever was unknown was settled', context => {
+  test('every crash point was struck, every answer was given, every kind of fault was met, and whatever was unknown was settled', context => {
     if (chunks < CHUNKS) context.skip('not all seeds were run');
-    const {points, ...counts} = total;
+    const {points, codes, closedNow, ...counts} = total;
     process.stdout.write(`simulator: ${JSON.stringify(total)} over ${perChunk * CHUNKS} seeds\n`);
     expect(CRASH_POINT_NAMES.filter(name => points[name] === 0)).toEqual([]);
+    expect(ANSWER_CODES.filter(code => codes[code] === 0)).toEqual([]);
+    expect(Object.keys(codes).length).toBe(ANSWER_CODES.length);
+    expect(codes['committed ok']).toBeGreaterThan(codes['submit overloaded'] ?? 0);
+    expect(codes['committed ok']).toBeGreaterThan(codes['committed operation_table_full'] ?? 0);
+    expect(closedNow).toBeGreaterThan(SEEDS / 4);
     expect(Object.entries(counts).filter(([, count]) => count < SEEDS / 2)).toEqual([]);
     expect(counts.events).toBe(perChunk * CHUNKS * EVENTS);
     expect(counts.crashes).toBeGreaterThan(2 * SEEDS);

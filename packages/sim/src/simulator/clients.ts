@@ -5,14 +5,21 @@
 // that a process took with it are unknown until the same operation, sent again, is answered.
 import {AnswerBuffer, CODEC} from '@allocdb/node';
 import {CodecError} from '../model/bytes.ts';
-import {type Circumstances, type Decision, isHaltedMetrics, keyOf, type Part, requestOf} from './oracle.ts';
+import {operationWindow} from '../model/config.ts';
+import {afterHalt, type HaltPoint} from './after_halt.ts';
+import {answerCode} from './answer_codes.ts';
+import type {Circumstances, Decision, Part} from './decision.ts';
+import {keyOf, requestOf} from './oracle.ts';
 import {type SimProcess, u64} from './process.ts';
-import {engineHalted, hex, type Refused, sameBytes, startsWith, storageFailure} from './refusals.ts';
+import {hex, sameBytes} from './refusals.ts';
 import type {RunState} from './run_state.ts';
 import {Violation, violationOf} from './violation.ts';
 
 const LENGTH_BYTES = 4;
+const BATCH_HEADER_BYTES = 3;
 const REMEMBERED = 64;
+/** Of so many requests one is looked at before. */
+const LOOK_EVERY = 3;
 
 interface Waiting {
   readonly request: number;
@@ -94,7 +101,7 @@ export class Clients {
   /** A request that a process took with it before anything was decided. */
   lose(client: Client, payloads: readonly Uint8Array[]): void {
     for (const payload of payloads) {
-      this.#unknown(client, {payload, fate: 'committed', answer: null, length: 0, slot: 0n});
+      this.#unknown(client, {payload, fate: 'committed', answer: null, length: 0, slot: 0n, lsn: 0n});
     }
   }
 
@@ -114,6 +121,7 @@ export class Clients {
     const failedBefore = io.failed.length;
     const end = answers.end;
     const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    if (counts.requests % LOOK_EVERY === 0) this.#lookAhead(process, frame);
     const error = engine.submitBytes(view, frame, 0, frame.length, answers);
     counts.requests++;
     const request = requestOf(frame);
@@ -126,8 +134,13 @@ export class Clients {
     const decided = lastAnswer(answers);
     const spaceRefused = io.failed.slice(failedBefore).some(({code}) => code === 'ENOSPC');
     const haltedAfter = engine.state === 'halted';
-    transcript.note(`  c${client.index} > ${hex(decided)}`, () => `to ${hex(frame)}`);
-    const decision = oracle.judge(request, decided, {...before, spaceRefused, haltedAfter});
+    // A frame that is durable may still have failed, by a call behind its sync.
+    const claimed = engine.durableLsn ?? 0n;
+    const knownLsnAfter = claimed < io.knownLsn ? claimed : io.knownLsn;
+    const sent = hex(frame);
+    transcript.mix(sent);
+    transcript.note(`  c${client.index} > ${hex(decided)}`, () => `to ${sent}`);
+    const decision = oracle.judge(request, decided, {...before, spaceRefused, haltedAfter, knownLsnAfter});
     client.waiting.push({request: this.#requests++, decided, decision});
     for (const {answer} of decision.parts) {
       if (answer !== null && answer.reservationId !== null) this.#run.draw.noteGranted(answer.reservationId);
@@ -138,17 +151,29 @@ export class Clients {
     }
   }
 
+  /** Has the engine look at what is to come: nothing may follow from it. */
+  #lookAhead({engine}: SimProcess, frame: Uint8Array): void {
+    const prefixed = new Uint8Array(LENGTH_BYTES + frame.length);
+    const view = new DataView(prefixed.buffer);
+    view.setUint32(0, frame.length, true);
+    prefixed.set(frame, LENGTH_BYTES);
+    const seen = engine.lookAhead(view, 0, prefixed.length);
+    if (seen > 1) throw new Violation('answer', `${seen} frames were seen in one`);
+    this.#run.counts.lookedAhead++;
+  }
+
   #circumstances({engine, io, stated}: SimProcess): Circumstances {
     const {oracle} = this.#run;
     const haltedBefore = engine.state === 'halted';
     return {
-      depth: haltedBefore ? 0 : oracle.commandsBehind(engine.durableLsn ?? 0n),
-      isWriting: engine.directory.wal.frozenRecords > 0,
+      depth: haltedBefore ? 0 : oracle.commandsBehind(io.knownLsn),
+      writingLsn: !haltedBefore && io.isWriting ? io.watch.begunLsn : null,
       haltedBefore,
       haltedAfter: haltedBefore,
       spaceRefused: false,
       activeSnapshotLsn: io.publishedLsn,
-      durableLsn: io.watch.durableLsn,
+      knownLsn: io.knownLsn,
+      knownLsnAfter: io.knownLsn,
       stated,
     };
   }
@@ -170,20 +195,22 @@ export class Clients {
   }
 
   #take(process: SimProcess, client: Client, answer: Uint8Array): void {
-    const {transcript, counts} = this.#run;
+    const {transcript} = this.#run;
     const waiting = client.waiting.shift();
     if (waiting === undefined) throw new Violation('answer', `an answer that nobody waits for: ${hex(answer)}`);
     const {decided, decision, request} = waiting;
     const {durableLsn} = process.io.watch;
     transcript.note(`  c${client.index} < ${sameBytes(answer, decided) ? `#${request}` : hex(answer)}`);
-    counts.answers++;
-    const isHalted = process.engine.state !== 'running';
+    this.#count(answer, sameBytes(answer, decided) ? decision.parts : []);
+    const isHalted = process.engine.haltCause !== null;
     if (sameBytes(answer, decided)) {
       for (const part of decision.parts) this.#settle(client, part);
       if (!isHalted || !decision.isRefusal) this.#shown(decision.needs, durableLsn);
       return;
     }
-    const kept = isHalted ? keptParts(answer, decided, decision.parts, durableLsn) : null;
+    const {knownLsn, watch} = process.io;
+    const at: HaltPoint = {knownLsn, begunLsn: watch.begunLsn, isBeginning: watch.isBeginning};
+    const kept = isHalted ? afterHalt(this.#run.oracle, at, {decided, decision, answer}) : null;
     if (kept === null) throw new Violation('answer', `#${request} was decided as ${hex(decided)}, told ${hex(answer)}`);
     for (const [index, part] of decision.parts.entries()) {
       if (!kept.includes(index)) this.#unknown(client, part);
@@ -191,6 +218,21 @@ export class Clients {
         this.#settle(client, part);
         this.#shown(part.answer?.appliedLsn ?? null, durableLsn);
       }
+    }
+  }
+
+  /** Counts an answer, and the members of a batch by the lengths that they were decided with. */
+  #count(answer: Uint8Array, parts: readonly Part[]): void {
+    const {counts} = this.#run;
+    counts.answers++;
+    const code = answerCode(answer);
+    counts.codes[code] = (counts.codes[code] ?? 0) + 1;
+    if (code !== 'batch') return;
+    let at = BATCH_HEADER_BYTES;
+    for (const {length} of parts) {
+      const member = answerCode(answer, at);
+      counts.codes[member] = (counts.codes[member] ?? 0) + 1;
+      at += length;
     }
   }
 
@@ -212,24 +254,33 @@ export class Clients {
 
   /** What nobody knew is known now: from the log that was recovered, or because it is not in there. */
   #resolve(client: Client, {payload, answer, slot}: Part): void {
-    const {oracle, counts} = this.#run;
+    const {counts} = this.#run;
     const key = keyOrNull(payload);
     const unknown = key === null ? undefined : client.unknown.get(key);
     if (key === null || unknown === undefined || unknown.recoveredLsn === null) return;
     client.unknown.delete(key);
     counts.resolved++;
-    if (answer === null || answer.result === 'operation_conflict') return;
     const {appliedLsn, recoveredLsn} = unknown;
+    if (answer === null || answer.result === 'operation_conflict') {
+      // What the log holds is remembered, and neither refused nor in conflict, until its window is over.
+      if (appliedLsn !== null && this.#isRemembered(appliedLsn, slot)) {
+        throw new Violation('unresolved', `the command at lsn ${appliedLsn} was refused when it was sent again`);
+      }
+      return;
+    }
     if (appliedLsn === null) {
       if (answer.appliedLsn > recoveredLsn) return;
       throw new Violation('unresolved', `lsn ${answer.appliedLsn} answers a command that is not in the log`);
     }
     counts.resolvedFromLog++;
-    const record = oracle.record(appliedLsn);
-    const isRemembered = record !== null && slot <= record.slot + this.#window();
-    if (isRemembered && answer.appliedLsn !== appliedLsn) {
+    if (this.#isRemembered(appliedLsn, slot) && answer.appliedLsn !== appliedLsn) {
       throw new Violation('unresolved', `the command at lsn ${appliedLsn} was answered from ${answer.appliedLsn}`);
     }
+  }
+
+  #isRemembered(lsn: bigint, slot: bigint): boolean {
+    const record = this.#run.oracle.record(lsn);
+    return record !== null && slot <= record.slot + operationWindow(this.#run.schedule.config);
   }
 
   #unknown(client: Client, {payload, fate}: Part): void {
@@ -248,11 +299,6 @@ export class Clients {
       if (record?.isStored === true && record.key === key) return record.lsn;
     }
     return null;
-  }
-
-  #window(): bigint {
-    const {operationWindowSlots, maxTtlSlots, maxClientRetryWindowSlots} = this.#run.schedule.config;
-    return operationWindowSlots ?? maxTtlSlots + maxClientRetryWindowSlots;
   }
 }
 
@@ -274,55 +320,4 @@ function lastAnswer({view, bytes, end}: AnswerBuffer): Uint8Array {
     at = start + view.getUint32(at, true);
   }
   return bytes.slice(start, at);
-}
-
-/** Which parts of an answer a halt has left as they were decided; null where it has become something else. */
-function keptParts(
-  answer: Uint8Array,
-  decided: Uint8Array,
-  parts: readonly Part[],
-  durableLsn: bigint,
-): readonly number[] | null {
-  const isOne = (of: Refused): boolean =>
-    sameBytes(answer, engineHalted(of)) ||
-    (of === 'submit' || of === 'tick' ? sameBytes(answer, storageFailure(of)) : false);
-  switch (decided[0]) {
-    case 1:
-      return isOne('submit') ? [] : null;
-    case 13:
-      return isOne('tick') ? [] : null;
-    case 3:
-    case 4:
-    case 5:
-      return isOne('resource') ? [] : null;
-    case 6:
-    case 7:
-    case 8:
-    case 9:
-    case 17:
-      return isOne('reservation') ? [] : null;
-    case 10:
-      return isHaltedMetrics(answer, durableLsn) ? [] : null;
-    case 16:
-      return keptMembers(answer, decided, parts);
-    default:
-      return null;
-  }
-}
-
-function keptMembers(answer: Uint8Array, decided: Uint8Array, parts: readonly Part[]): readonly number[] | null {
-  const kept: number[] = [];
-  let at = 3;
-  let from = 3;
-  for (const [index, part] of parts.entries()) {
-    const before = decided.subarray(from, from + part.length);
-    const failed = [storageFailure('submit'), engineHalted('submit')].find(bytes => startsWith(answer, at, bytes));
-    from += part.length;
-    if (startsWith(answer, at, before)) {
-      kept.push(index);
-      at += part.length;
-    } else if (part.fate === 'committed' && failed !== undefined) at += failed.length;
-    else return null;
-  }
-  return at === answer.length && startsWith(answer, 0, decided.subarray(0, 3)) ? kept : null;
 }

@@ -79,6 +79,11 @@ export class CommandDraw {
     return slot;
   }
 
+  /** The first slot at which nothing can end any more: its history would end behind the last slot. */
+  beyondSlot(): bigint {
+    return clamped(U64_MAX - this.#config.reservationHistoryWindowSlots + 1n);
+  }
+
   command(kind: Command['kind'], random: Random): Command {
     switch (kind) {
       case 'create_resource':
@@ -140,7 +145,7 @@ export class CommandDraw {
 
   /** A full operation table refuses everything alike: enough of that, once in a while time moves past it. */
   #leaveFullTable(random: Random): void {
-    if (this.#state().operations.size < this.#config.maxOperations || !random.chance(10)) return;
+    if (this.#state().operations.size < this.#config.maxOperations || !random.chance(25)) return;
     const past = this.clock + operationWindow(this.#config) + 1n;
     if (past < LATE_SLOT) this.clock = past;
   }

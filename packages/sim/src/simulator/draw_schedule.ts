@@ -6,7 +6,8 @@ import {randomConfig, randomStart} from '../generator_config.ts';
 import type {Command} from '../model/command.ts';
 import type {ModelConfig} from '../model/config.ts';
 import {Random} from '../random.ts';
-import {CRASH_POINT_NAMES, type CrashPointName} from './crash_points.ts';
+import {CRASH_POINT_NAMES} from './crash_points.ts';
+import {crash, crashAt, FRAME_HEADER_BYTES, SCENE_OPERATIONS, SCENES} from './scenes.ts';
 import type {FaultTarget, Schedule, Settings, SimEvent, SlotMove} from './schedule.ts';
 
 /** The smallest hold a frame or five, so that a run goes through many. */
@@ -14,9 +15,7 @@ const SEGMENT_BYTES: readonly [number, ...number[]] = [8192, 8192, 8192, 16_384,
 /** A frame, beside header and markers, must fit its segment. */
 const SEGMENT_OVERHEAD_BYTES = 5120;
 const FRAME_BYTES: readonly number[] = [1024, 2048, 8192];
-const FRAME_HEADER_BYTES = 48;
 const EXPIRE_RECORD_BYTES = 64;
-const COMMAND_RECORD_BYTES = 65;
 const TARGETS: readonly [FaultTarget, ...FaultTarget[]] = [
   'any',
   'log_write',
@@ -27,13 +26,15 @@ const TARGETS: readonly [FaultTarget, ...FaultTarget[]] = [
   'read',
 ];
 
+/** Rarer than others, as ticks that expire something are. */
+const INTERNAL_POINTS = CRASH_POINT_NAMES.filter(name => name.startsWith('internal_'));
+const SMALL_QUEUE = 8;
+
 /** So many of a hundred events are followed by a scene. */
 const SCENE_PERCENT = 2;
-/** Operations that no scene exceeds. */
-const SCENE_OPERATIONS = 48;
 
-type Scene = (random: Random, client: number, op: number, settings: Settings) => SimEvent[];
-type EventKind = SimEvent['do'];
+/** What is drawn by itself; the rest is part of scenes only. */
+type EventKind = Exclude<SimEvent['do'], 'rot'>;
 
 /** How often what happens, out of their sum. */
 interface Weights {
@@ -48,9 +49,9 @@ export function drawSchedule(seed: number, count: number): Schedule {
   const random = new Random(BigInt(seed)).fork('schedule');
   // Limits that let more happen before something waits.
   const maxExpirationsPerTick = random.pick([1, 3, 8, 16]);
-  const config = {...drawn, maxSubmissionQueue: random.pick([2, 8, 30, 100]), maxExpirationsPerTick};
+  const config = {...drawn, maxSubmissionQueue: random.pick([2, 8, 8, 30, 30, 30, 100, 100]), maxExpirationsPerTick};
   const settings = drawSettings(random, config);
-  const weights = drawWeights(random);
+  const weights = drawWeights(random, config.maxSubmissionQueue);
   const events: SimEvent[] = [];
   let op = 1;
   let spaceReturns = -1;
@@ -68,85 +69,6 @@ export function drawSchedule(seed: number, count: number): Schedule {
     index = events.length - 1;
   }
   return {seed, config, start, settings, events};
-}
-
-/** Sequences that chance alone brings about too rarely. */
-const SCENES: readonly [Scene, ...Scene[]] = [
-  // A snapshot is finished while the last commands before it wait for the end of their turn.
-  (random, client, op) => [
-    {do: 'rest', dice: random.u32()},
-    submit(random, client, op, 'create_resource', 'stall'),
-    {do: 'checkpoint'},
-    ...Array.from({length: 16}, (): SimEvent => ({do: 'io', nth: 0})),
-    crash(random),
-  ],
-  // Many holds fall due at once, behind a frame that is nearly full.
-  (random, client, op, settings) => [
-    {do: 'rest', dice: random.u32()},
-    batch(random, client, op, 'create_resource', 4),
-    batch(random, client, op + 4, 'reserve', 8),
-    {do: 'rest', dice: random.u32()},
-    {do: 'clock', slot: 'window', dice: random.u32()},
-    {do: 'clock', slot: 'window', dice: random.u32()},
-    batch(random, client, op + 12, 'create_resource', Math.max(1, commandsInFrame(settings) - random.below(4))),
-    {do: 'tick', client, slot: 'step', dice: random.u32()},
-    random.chance(50) ? {do: 'turn'} : crash(random),
-  ],
-  // A process dies while it comes up, and again, over what the first one left.
-  (random, client, op) => [
-    submit(random, client, op, 'reserve', 'step'),
-    {do: 'turn'},
-    {do: 'io', nth: 0},
-    crashAt(random, 'within_opening_call', random.below(40)),
-    crash(random),
-    crashAt(random, random.pick(['after_tail_cut', 'within_opening_call', 'after_replay_read']), random.below(6)),
-    crash(random),
-  ],
-  // A disk that is full while segments change and a snapshot is written, and then has room again.
-  (random, client, op) => [
-    {do: 'space', bytes: random.pick([0, 2048, 10_000])},
-    ...Array.from({length: 8}, (_, index): SimEvent => submit(random, client, op + index, 'reserve_bundle', 'step')),
-    {do: 'rest', dice: random.u32()},
-    {do: 'checkpoint'},
-    {do: 'rest', dice: random.u32()},
-    {do: 'space', bytes: null},
-    submit(random, client, op + 8, 'reserve', 'step'),
-    random.chance(50) ? {do: 'rest', dice: random.u32()} : crash(random),
-  ],
-  // Two checkpoints with a change of segments between, so that the log is cut.
-  (random, client, op) => [
-    {do: 'checkpoint'},
-    {do: 'rest', dice: random.u32()},
-    ...Array.from({length: 16}, (_, index): SimEvent[] => [
-      submit(random, client, op + index, 'reserve', 'step'),
-      {do: 'rest', dice: random.u32()},
-    ]).flat(),
-    {do: 'checkpoint'},
-    random.chance(60) ? crashAt(random, 'after_log_truncation', 0) : crashAt(random, 'within_call', random.below(30)),
-    {do: 'rest', dice: random.u32()},
-  ],
-];
-
-function submit(random: Random, client: number, op: number, command: Command['kind'], slot: SlotMove): SimEvent {
-  return {do: 'submit', client, op, command, slot, dice: random.u32()};
-}
-
-/** How many of the shortest command fill a frame; no more than a scene may have. */
-function commandsInFrame({maxFrameBytes}: Settings): number {
-  return Math.min(32, Math.floor((maxFrameBytes - FRAME_HEADER_BYTES) / COMMAND_RECORD_BYTES));
-}
-
-/** A batch is taken whatever its size while nothing else waits. */
-function batch(random: Random, client: number, op: number, command: Command['kind'], length: number): SimEvent {
-  return {do: 'batch', client, op, commands: Array.from({length}, () => command), slot: 'stall', dice: random.u32()};
-}
-
-function crash(random: Random): SimEvent {
-  return {do: 'crash', how: random.pick(['power', 'power', 'kill']), dice: random.u32()};
-}
-
-function crashAt(random: Random, point: CrashPointName, skip: number): SimEvent {
-  return {do: 'crash_at', point, skip, how: random.pick(['power', 'power', 'kill']), dice: random.u32()};
 }
 
 function drawSettings(random: Random, config: ModelConfig): Settings {
@@ -169,7 +91,9 @@ function drawSettings(random: Random, config: ModelConfig): Settings {
   };
 }
 
-function drawWeights(random: Random): Weights {
+function drawWeights(random: Random, queue: number): Weights {
+  // Where little may wait, what waits must be answered more often.
+  const answering = queue > SMALL_QUEUE ? 1 : 2;
   const swarm = (weight: number): number => weight * random.pick([1, 1, 2, 4]);
   const rare = (weight: number): number => weight * random.pick([0, 1, 1, 3]);
   return {
@@ -181,13 +105,13 @@ function drawWeights(random: Random): Weights {
       read: swarm(16),
       tick: swarm(16),
       clock: rare(2),
-      turn: swarm(90),
-      io: swarm(130),
+      turn: answering * swarm(90),
+      io: answering * swarm(220),
       timer: swarm(8),
       rest: swarm(14),
       checkpoint: swarm(6),
       crash: rare(5),
-      crash_at: rare(10),
+      crash_at: rare(16),
       restart: rare(3),
       probe: rare(2),
       fault: rare(4),
@@ -241,7 +165,8 @@ function drawEvent(random: Random, weights: Weights, settings: Settings, op: num
     case 'crash':
       return crash(random);
     case 'crash_at': {
-      const point = random.pickFrom(CRASH_POINT_NAMES) ?? 'before_call';
+      const names = random.chance(25) ? INTERNAL_POINTS : CRASH_POINT_NAMES;
+      const point = random.pickFrom(names) ?? 'before_call';
       return crashAt(random, point, random.chance(50) ? 0 : random.below(random.pick([3, 10, 40])));
     }
     case 'restart':

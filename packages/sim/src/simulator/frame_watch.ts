@@ -4,11 +4,16 @@
 // Reads only the few fields of a frame that this needs (docs/storage.md). What a power cut would really leave is judged
 // apart from this, by recovering a copy of the disk (`recovery.ts`).
 
-const FRAME_HEADER_BYTES = 48;
+export const FRAME_HEADER_BYTES = 48;
 const DATA_FRAME = 1;
+const MARKER_FRAME = 4;
+const SEGMENT_MAGIC = 0x57424441;
 const MAGIC = 0x464c4157;
-const RECORD_HEADER_BYTES = 16;
+export const RECORD_HEADER_BYTES = 16;
 const SCOPE_BYTES = 20;
+/** An lsn and the digest of the state there. */
+const MARKER_BYTES = 24;
+const KIND_OFFSET = 6;
 const SCOPED = 2;
 const CLIENT_RECORD = 1;
 
@@ -31,15 +36,38 @@ interface WatchedFile {
 export class FrameWatch {
   /** Everything up to here survives a loss of power. */
   durableLsn = 0n;
+  /** Last lsn of the newest frame whose writing has begun. */
+  begunLsn = 0n;
+  /** A segment was begun and no frame in it yet: which records the first is to have is not known. */
+  isBeginning = false;
+  /** Digests by the lsns of the snapshot markers whose writing has begun. */
+  readonly markers: Map<bigint, bigint> = new Map();
+  /** Bytes of all frames, as they were written. */
+  bytes = 0;
+  /** Told of each lsn through which the disk holds everything. */
+  onReach: (lsn: bigint) => void = () => undefined;
   /** Told of each data frame whose writing begins, with the lsn of its last record. */
   onFrame: (lastLsn: bigint) => void = () => undefined;
   readonly #files: Map<string, WatchedFile> = new Map();
 
+  /** Opening has recovered through this lsn. */
+  startAt(lsn: bigint): void {
+    this.begunLsn = lsn;
+    this.#reach(lsn);
+  }
+
   /** A write of the bytes from `offset` on is about to be made; however it fares, some of them may reach the disk. */
   begins(path: string, isNamed: boolean, from: Uint8Array, offset: number, position: number): void {
     const file = this.#file(path, isNamed);
+    const magic = wordAt(from, offset);
+    if (position === 0 && magic === SEGMENT_MAGIC) this.isBeginning = true;
+    if (magic === MAGIC) {
+      this.isBeginning = false;
+      this.#noteMarker(from, offset);
+    }
     const frame = frameAt(from, offset, position);
     if (frame === null) return;
+    this.begunLsn = frame.lastLsn;
     file.frame = frame;
     file.writtenEnd = position;
     this.onFrame(frame.lastLsn);
@@ -48,7 +76,9 @@ export class FrameWatch {
   /** So many bytes were taken at a position. */
   wrote(path: string, position: number, count: number): void {
     const file = this.#files.get(path);
-    if (file !== undefined && position === file.writtenEnd) file.writtenEnd = position + count;
+    if (file === undefined || position !== file.writtenEnd) return;
+    file.writtenEnd = position + count;
+    this.bytes += count;
   }
 
   synced(path: string): void {
@@ -84,6 +114,15 @@ export class FrameWatch {
 
   #reach(lsn: bigint): void {
     if (lsn > this.durableLsn) this.durableLsn = lsn;
+    this.onReach(lsn);
+  }
+
+  #noteMarker(bytes: Uint8Array, offset: number): void {
+    if (offset + FRAME_HEADER_BYTES + MARKER_BYTES > bytes.length || bytes[offset + KIND_OFFSET] !== MARKER_FRAME)
+      return;
+    const view = new DataView(bytes.buffer, bytes.byteOffset + offset + FRAME_HEADER_BYTES, MARKER_BYTES);
+    const digest = (view.getBigUint64(16, true) << 64n) | view.getBigUint64(8, true);
+    this.markers.set(view.getBigUint64(0, true), digest);
   }
 
   #file(path: string, isNamed: boolean): WatchedFile {
@@ -94,6 +133,11 @@ export class FrameWatch {
     }
     return file;
   }
+}
+
+function wordAt(bytes: Uint8Array, offset: number): number {
+  if (offset + 4 > bytes.length) return 0;
+  return new DataView(bytes.buffer, bytes.byteOffset + offset, 4).getUint32(0, true);
 }
 
 function frameAt(bytes: Uint8Array, offset: number, position: number): Frame | null {

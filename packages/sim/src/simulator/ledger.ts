@@ -1,4 +1,5 @@
-// What clients may hold against the database from the answers they got, and from nothing else: no model, no state.
+// What clients may hold against the database from the answers they got, and from nothing else: no state. One thing is
+// taken from the model, the slot at which a command was applied, which answers do not tell.
 //
 // Every answer that granted, confirmed or ended something is kept by its lsn. Two grants of one resource need an end of
 // the first between them; without a release or a reclaim that end can only be its expiry, and so the later grant must lie
@@ -36,7 +37,6 @@ export class Ledger {
   readonly #outcomes: Map<bigint, Outcome> = new Map();
   /** Ends that were acknowledged, or may have happened, before their grant was. */
   readonly #early: Map<bigint, Pick<Grant, 'ends' | 'mayHaveEnded' | 'confirmedLsn'>> = new Map();
-  answers = 0;
 
   constructor(operationWindow: bigint) {
     this.#operationWindow = operationWindow;
@@ -51,7 +51,6 @@ export class Ledger {
 
   /** A client got this answer; `slot` is the one at which the command was applied. */
   answered(payload: Uint8Array, answer: Committed, slot: bigint): void {
-    this.answers++;
     const {operationId, command, fingerprint} = decodeClientRequest(payload);
     this.#oneOutcome(operationId, fingerprint, answer, slot);
     if (answer.result !== 'ok') return;

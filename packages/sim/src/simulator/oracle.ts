@@ -4,7 +4,8 @@
 // the reason is judged from the circumstances, and a command that was refused for certain is kept from the model, so that
 // an engine which applied it after all differs from then on. Every record that the model logged is kept: after a crash
 // the model is built again through the lsn that the engine recovered to.
-// Not here: when an answer may be shown, and what clients make of it (`client.ts`, `ledger.ts`).
+// Not here: when an answer may be shown, and what clients make of it (`clients.ts`, `ledger.ts`),
+// and what a halt makes of answers that wait (`after_halt.ts`).
 import {CodecError, U64_MAX} from '../model/bytes.ts';
 import {type ClientRequest, decodeClientRequest} from '../model/command.ts';
 import type {ModelConfig} from '../model/config.ts';
@@ -12,9 +13,12 @@ import {Model, type ModelStart} from '../model/model.ts';
 import {type ApiRequest, decodeApiRequest} from '../model/request.ts';
 import {encodeApiResponse, type Metrics} from '../model/response.ts';
 import type {Committed, Expiry, State} from '../model/state.ts';
+import type {AskedMetrics, Circumstances, Decision, LogRecord, Part} from './decision.ts';
+import {FRAME_HEADER_BYTES, RECORD_HEADER_BYTES} from './frame_watch.ts';
 import {
   engineHalted,
   hex,
+  maskedMetrics,
   overloaded,
   type Refused,
   sameBytes,
@@ -24,57 +28,6 @@ import {
 } from './refusals.ts';
 import {Violation} from './violation.ts';
 
-/** A record of the log, as the model wrote it. */
-export interface LogRecord {
-  readonly lsn: bigint;
-  readonly slot: bigint;
-  readonly payload: Uint8Array | null;
-  /** `keyOf` the payload; empty for an internal record. */
-  readonly key: string;
-  readonly expiry: Expiry | null;
-  /** False for a command that found the operation table full: a retry does not find it. */
-  readonly isStored: boolean;
-  /** Last lsn of the tick that it is part of, which is whole or absent; its own elsewhere. */
-  readonly groupLast: bigint;
-}
-
-/** What was so when the engine decided, as far as the model cannot know. */
-export interface Circumstances {
-  /** Client commands that are not durable yet. */
-  readonly depth: number;
-  /** A frame is being written. */
-  readonly isWriting: boolean;
-  readonly haltedBefore: boolean;
-  readonly haltedAfter: boolean;
-  /** The disk refused to give space while the request was handled. */
-  readonly spaceRefused: boolean;
-  readonly activeSnapshotLsn: bigint | null;
-  /** Everything up to here survives, by what was written and synced. */
-  readonly durableLsn: bigint;
-  /** The slot that counts for a stated one. */
-  readonly stated: (slot: bigint) => bigint;
-}
-
-/** What became of one command: answered; refused, now and whenever it is asked again; refused for now; nobody knows. */
-export interface Part {
-  readonly payload: Uint8Array;
-  readonly fate: 'committed' | 'refused' | 'postponed' | 'unknown';
-  readonly answer: Committed | null;
-  /** Bytes of its answer. */
-  readonly length: number;
-  /** Slot at which it was decided. */
-  readonly slot: bigint;
-}
-
-export interface Decision {
-  /** What must be durable before the answer is shown; null where it says nothing of the state. */
-  readonly needs: bigint | null;
-  /** A refusal for certain stays one when the engine halts, though what it was judged by is thrown away then. */
-  readonly isRefusal: boolean;
-  /** One for each command, in order; none for reads and ticks. */
-  readonly parts: readonly Part[];
-}
-
 /** What opening found, as metrics must tell it. */
 export interface Recovered {
   readonly lsn: bigint;
@@ -82,19 +35,23 @@ export interface Recovered {
   readonly snapshotLsn: bigint;
 }
 
-const NOTHING: Decision = {needs: null, isRefusal: false, parts: []};
+/** Payload of the record of an expiry. */
+const EXPIRE_BYTES = 25;
+const NOTHING: Decision = {needs: null, isRefusal: false, parts: [], metrics: null};
 
 type Recovery = Pick<Metrics, 'startupKind' | 'loadedSnapshotLsn' | 'replayedWalFrameCount' | 'replayedWalLastLsn'>;
 
 export class Oracle {
   readonly config: ModelConfig;
   readonly #start: ModelStart | null;
+  readonly #maxFrameBytes: number;
   #model: Model;
   #records: LogRecord[] = [];
   #recovery: Recovery | null = null;
 
-  constructor(config: ModelConfig, start: ModelStart | null) {
+  constructor(config: ModelConfig, start: ModelStart | null, maxFrameBytes: number) {
     this.config = config;
+    this.#maxFrameBytes = maxFrameBytes;
     this.#start = start;
     this.#model = new Model(config, start);
   }
@@ -147,11 +104,13 @@ export class Oracle {
   judge(request: ApiRequest, actual: Uint8Array, at: Circumstances): Decision {
     switch (request.kind) {
       case 'submit': {
-        const isFull = at.depth >= this.config.maxSubmissionQueue;
-        const {part, end} = this.#command(at.stated(request.requestSlot), request.payload, actual, 0, at, isFull);
+        const {payload} = request;
+        const isFull = at.depth >= this.config.maxSubmissionQueue || !this.#fitsFrame(payload.length, 1, at);
+        const {part, end} = this.#command(at.stated(request.requestSlot), payload, actual, 0, at, isFull);
         if (end !== actual.length) differ('an answer with nothing behind it', actual);
         const isRefusal = part.fate === 'refused';
-        return {needs: part.fate === 'committed' || isRefusal ? this.lastLsn : null, isRefusal, parts: [part]};
+        const needs = part.fate === 'committed' || isRefusal ? this.lastLsn : null;
+        return {...NOTHING, needs, isRefusal, parts: [part]};
       }
       case 'submit_batch':
         return this.#batch(at.stated(request.requestSlot), request.payloads, actual, at);
@@ -207,13 +166,18 @@ export class Oracle {
     const as = (fate: Part['fate'], bytes: Uint8Array, answer: Committed | null = null): {part: Part; end: number} => {
       if (!startsWith(actual, from, bytes)) differ(bytes, actual.subarray(from));
       const {length} = bytes;
-      return {part: {payload, fate, answer, length, slot: this.#effective(slot)}, end: from + length};
+      return {
+        part: {payload, fate, answer, length, slot: this.#effective(slot), lsn: this.lastLsn},
+        end: from + length,
+      };
     };
     const postponed = (bytes: Uint8Array): {part: Part; end: number} => as('postponed', bytes);
     const unknown = (bytes: Uint8Array): {part: Part; end: number} => as('unknown', bytes);
     const halted = engineHalted('submit');
     if (fate !== 'invalid') {
       if (at.haltedBefore) return unknown(halted);
+      // What became durable before the halt, within the same request, is answered as it was decided.
+      if (fate === 'log' && at.haltedAfter && this.lastLsn < at.knownLsnAfter) return this.#applied(slot, payload, as);
       if (at.haltedAfter && startsWith(actual, from, halted)) return unknown(halted);
       const failed = storageFailure('submit');
       if (at.haltedAfter && startsWith(actual, from, failed)) {
@@ -224,13 +188,28 @@ export class Oracle {
     if (fate === 'log') {
       const queueFull = overloaded('submit', at.depth, config.maxSubmissionQueue);
       if (isFull) return postponed(queueFull);
-      if (at.isWriting && startsWith(actual, from, queueFull)) return postponed(queueFull);
       const noSpace = storageFull('submit');
       if (at.spaceRefused && startsWith(actual, from, noSpace)) return postponed(noSpace);
     }
+    return this.#applied(slot, payload, as);
+  }
+
+  #applied<T>(slot: bigint, payload: Uint8Array, as: (fate: Part['fate'], bytes: Uint8Array, to?: Committed) => T): T {
     const answer = this.#submit(slot, payload);
     const expected = encodeApiResponse(answer);
     return answer.kind === 'committed' ? as('committed', expected, answer) : as('refused', expected);
+  }
+
+  /** Whether the open frame takes so many more records; while none is being written a full one is written first. */
+  #fitsFrame(payloadBytes: number, count: number, {writingLsn}: Circumstances): boolean {
+    if (writingLsn === null) return true;
+    let bytes = FRAME_HEADER_BYTES + payloadBytes + RECORD_HEADER_BYTES * count;
+    for (let i = this.#records.length - 1; i >= 0; i--) {
+      const record = this.#records[i];
+      if (record === undefined || record.lsn <= writingLsn) break;
+      bytes += RECORD_HEADER_BYTES + (record.payload?.length ?? EXPIRE_BYTES);
+    }
+    return bytes <= this.#maxFrameBytes;
   }
 
   #batch(slot: bigint, payloads: readonly Uint8Array[], actual: Uint8Array, at: Circumstances): Decision {
@@ -238,13 +217,17 @@ export class Oracle {
     const count = payloads.length;
     const refusal = overloaded('submit', at.depth, maxSubmissionQueue);
     const tooMany = at.depth > 0 && at.depth + count > maxSubmissionQueue;
-    const refused = count > 0 && (tooMany || (at.isWriting && startsWith(actual, 3, refusal)));
+    const bytes = payloads.reduce((sum, {length}) => sum + length, 0);
+    // While a frame is being written a batch is taken as a whole or not at all.
+    const fits = this.#fitsFrame(bytes, count, at) && (at.writingLsn === null || U64_MAX - this.lastLsn >= count);
+    const isHalted = at.haltedBefore || (at.haltedAfter && !startsWith(actual, 3, refusal));
+    const refused = count > 0 && !isHalted && (tooMany || !fits);
     const parts: Part[] = [];
     let from = 3;
     for (const payload of payloads) {
       if (refused) {
         if (!startsWith(actual, from, refusal)) differ(refusal, actual.subarray(from));
-        parts.push({payload, fate: 'postponed', answer: null, length: refusal.length, slot});
+        parts.push({payload, fate: 'postponed', answer: null, length: refusal.length, slot, lsn: this.lastLsn});
         from += refusal.length;
       } else {
         const {part, end} = this.#command(slot, payload, actual, from, at, false);
@@ -255,7 +238,7 @@ export class Oracle {
     const head = Uint8Array.of(16, count & 0xff, count >> 8);
     if (!startsWith(actual, 0, head) || from !== actual.length) differ(head, actual);
     const isShown = parts.some(({fate}) => fate === 'committed');
-    return {needs: isShown ? this.lastLsn : null, isRefusal: false, parts};
+    return {...NOTHING, needs: isShown ? this.lastLsn : null, parts};
   }
 
   #tick(currentSlot: bigint, actual: Uint8Array, at: Circumstances): Decision {
@@ -265,7 +248,8 @@ export class Oracle {
       const isOneOf = (bytes: Uint8Array): boolean => sameBytes(actual, bytes);
       if (at.haltedAfter && isOneOf(engineHalted('tick'))) return NOTHING;
       if (at.spaceRefused && isOneOf(storageFull('tick'))) return NOTHING;
-      if (at.isWriting && isOneOf(overloaded('tick', at.depth, this.config.maxSubmissionQueue))) return NOTHING;
+      const fits = this.#fitsFrame(EXPIRE_BYTES * batch.length, batch.length, at);
+      if (!fits && isOneOf(overloaded('tick', at.depth, this.config.maxSubmissionQueue))) return NOTHING;
     }
     const before = this.lastLsn;
     const answer = this.#model.tick(currentSlot);
@@ -297,18 +281,27 @@ export class Oracle {
   }
 
   #metrics(currentSlot: bigint, actual: Uint8Array, at: Circumstances): Decision {
-    // A halted engine tells the counters of its last durable frame, which the model has passed: see `isHaltedMetrics`.
+    const {activeSnapshotLsn} = at;
     if (at.haltedBefore) {
-      if (!isHaltedMetrics(actual, at.durableLsn)) differ('metrics of a halted engine', actual);
-      return NOTHING;
+      const asked = {slot: currentSlot, activeSnapshotLsn};
+      return this.#plain(this.haltedMetrics(asked, at.knownLsn, actual), actual, NOTHING);
     }
     const metrics: Metrics = {
       ...this.#model.metrics(currentSlot),
       ...this.#recovery,
       queueDepth: at.depth,
-      activeSnapshotLsn: at.activeSnapshotLsn,
+      activeSnapshotLsn,
     };
-    return this.#plain(encodeApiResponse({kind: 'metrics', metrics}), actual, {...NOTHING, needs: this.lastLsn});
+    // Where they show no lag, the slot that they were asked for is lost in a halt.
+    const asked = {slot: metrics.logicalSlotLag > 0n ? currentSlot : 0n, activeSnapshotLsn};
+    const decision = {...NOTHING, needs: this.lastLsn, metrics: asked};
+    return this.#plain(encodeApiResponse({kind: 'metrics', metrics}), actual, decision);
+  }
+
+  /** Metrics of a halted engine: those of the state that is durable. The backlog may be an older one, and is the given. */
+  haltedMetrics({slot, activeSnapshotLsn}: AskedMetrics, durableLsn: bigint, given: Uint8Array): Uint8Array {
+    const metrics = {...this.modelAt(durableLsn).metrics(slot), ...this.#recovery, activeSnapshotLsn};
+    return maskedMetrics(encodeApiResponse({kind: 'metrics', metrics: {...metrics, acceptingWrites: false}}), given);
   }
 
   #plain(expected: Uint8Array, actual: Uint8Array, decision: Decision): Decision {
@@ -374,24 +367,6 @@ export function requestOf(frame: Uint8Array): ApiRequest | null {
     if (error instanceof CodecError) return null;
     throw error;
   }
-}
-
-/** Nothing waits, nothing is accepted, and no lsn is told beyond what survives. */
-export function isHaltedMetrics(bytes: Uint8Array, durableLsn: bigint): boolean {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (view.getUint8(0) !== 10 || view.getUint32(1, true) !== 0 || view.getUint8(9) !== 0) return false;
-  let at = 11;
-  const optional = (): bigint | null => {
-    const has = view.getUint8(at++) === 1;
-    if (!has) return null;
-    at += 8;
-    return view.getBigUint64(at - 8, true);
-  };
-  optional();
-  at += 4;
-  optional();
-  optional();
-  return (optional() ?? 0n) <= durableLsn;
 }
 
 function differ(expected: Uint8Array | string, actual: Uint8Array): never {

@@ -6,11 +6,12 @@
 import {type DatabaseConfig, isOpenError, SingleNodeEngine, type SlotPolicy, TRUST_REQUEST_SLOTS} from '@allocdb/node';
 import type {SimDisk} from '@allocdb/wal/testing';
 import type {ModelConfig} from '../model/config.ts';
+import type {Armed} from './faults.ts';
 import type {RunState} from './run_state.ts';
 import type {Settings} from './schedule.ts';
 import {SimScheduler} from './sim_scheduler.ts';
 import {Violation} from './violation.ts';
-import {type Armed, WatchedIo} from './watched_io.ts';
+import {WatchedIo} from './watched_io.ts';
 
 export const DIR = '/data';
 const SNAPSHOT_DIR: string = `${DIR}/snapshots`;
@@ -25,7 +26,7 @@ export interface SimProcess {
   readonly recoveredLsn: bigint;
   readonly hasSnapshot: boolean;
   readonly snapshotLsn: bigint;
-  /** The slot that counts for a stated one, as of the engine's last look at the clock. */
+  /** The slot that counts for a stated one, by the clock as it was when the turn began. */
   readonly stated: (slot: bigint) => bigint;
 }
 
@@ -40,6 +41,7 @@ export function openOnce(run: RunState, disk: SimDisk, armed: Armed): SimProcess
   const io = new WatchedIo(disk, armed);
   const scheduler = new SimScheduler(disk);
   const slots = newSlots(run, settings);
+  scheduler.onTurn = slots.look;
   const snapshots = snapshotsOf(disk);
   let engine: SingleNodeEngine;
   try {
@@ -62,16 +64,17 @@ export function openOnce(run: RunState, disk: SimDisk, armed: Armed): SimProcess
     });
   } catch (error) {
     if (io.isDead) return io;
-    if (isOpenError(error) && error.code === 'io' && io.failed.length > 0) return io;
+    if (isOpenError(error) && error.code === 'io' && io.causeOf(error) !== null) return io;
     throw new Violation('open', error instanceof Error ? error.message : String(error), error);
   }
   io.life = 'running';
   const {db} = engine;
-  const [newest] = snapshots;
+  const [newest] = snapshots.filter(lsn => !run.rotten.has(lsn));
   const recoveredLsn = u64(db.lastLsnLo, db.lastLsnHi);
   const found = {recoveredLsn, hasSnapshot: newest !== undefined, snapshotLsn: newest ?? 0n};
   io.publishedLsn = newest === undefined || newest === 0n ? null : newest;
-  io.watch.durableLsn = recoveredLsn;
+  io.watch.startAt(recoveredLsn);
+  io.isLogOver = () => engine.directory.wal.failure !== null || engine.haltCause !== null;
   return {io, scheduler, engine, ...found, stated: slots.stated};
 }
 
@@ -88,7 +91,7 @@ function isCreated(disk: SimDisk): boolean {
 }
 
 /** Lsns of the snapshots that lie there under their final names, newest first. */
-function snapshotsOf(disk: SimDisk): bigint[] {
+export function snapshotsOf(disk: SimDisk): bigint[] {
   try {
     const lsns = disk.list(SNAPSHOT_DIR).map(name => /^snapshot-(\d+)\.snap$/.exec(name)?.[1]);
     return lsns
@@ -102,18 +105,27 @@ function snapshotsOf(disk: SimDisk): bigint[] {
 
 interface Slots {
   readonly policy: (lastSlot: bigint) => SlotPolicy;
+  /** A turn begins. */
+  readonly look: () => void;
   readonly stated: (slot: bigint) => bigint;
 }
 
 function newSlots({draw}: RunState, {slots}: Settings): Slots {
-  if (slots === 'trust') return {policy: () => TRUST_REQUEST_SLOTS, stated: slot => slot};
+  if (slots === 'trust') return {policy: () => TRUST_REQUEST_SLOTS, look: () => undefined, stated: slot => slot};
+  // What the engine is told, and what it must know: an engine that does not ask must not move what is expected of it.
+  let told = 0n;
   let present = 0n;
   const now = (): bigint => {
+    if (draw.clock > told) told = draw.clock;
+    return told;
+  };
+  const look = (): void => {
     if (draw.clock > present) present = draw.clock;
-    return present;
   };
   const policy = (lastSlot: bigint): SlotPolicy => {
+    told = lastSlot;
     present = lastSlot;
+    look();
     const isServer = slots === 'server';
     return {clock: {now}, maxSlotAdvance: isServer ? null : SLOT_ADVANCE, ignoreRequestSlots: isServer};
   };
@@ -121,5 +133,5 @@ function newSlots({draw}: RunState, {slots}: Settings): Slots {
     if (slots === 'server') return present;
     return slot > present + SLOT_ADVANCE ? present + SLOT_ADVANCE : slot;
   };
-  return {policy, stated};
+  return {policy, look, stated};
 }

@@ -9,12 +9,14 @@ import {dumpState} from '@allocdb/node/testing';
 import type {SimDisk} from '@allocdb/wal/testing';
 import type {Model} from '../model/model.ts';
 import {Random} from '../random.ts';
+import {checkpointProblem, overdueProblem} from './checkpoint_policy.ts';
 import type {Clients} from './clients.ts';
-import {DIR, openOnce, type SimProcess, u64} from './process.ts';
+import {type Armed, type ArmedCrash, type FailedCall, mayHalt} from './faults.ts';
+import {DIR, openOnce, type SimProcess, snapshotsOf, u64} from './process.ts';
 import {comeToRest, stepUntil} from './rest.ts';
 import type {RunState} from './run_state.ts';
 import {Violation} from './violation.ts';
-import {type Armed, type ArmedCrash, type FailedCall, isOfLog, WatchedIo} from './watched_io.ts';
+import {WatchedIo} from './watched_io.ts';
 
 const OPENINGS_MAX = 60;
 
@@ -28,6 +30,9 @@ export class Recovery {
   readonly #digests: Map<bigint, bigint> = new Map();
   readonly #frameEnds: Set<bigint> = new Set();
   #wasHalted = false;
+  /** When the last checkpoint began: calls that had failed, bytes of frames that had been written. */
+  #failedBefore = 0;
+  #bytesBefore = 0;
 
   constructor(run: RunState, clients: Clients, armed: Armed, disk: SimDisk) {
     this.#run = run;
@@ -59,10 +64,14 @@ export class Recovery {
   /** Closes in order and opens again. Where the process dies meanwhile, that is left to whoever looks next. */
   async restart(random: Random): Promise<void> {
     const {process} = this;
-    const {engine, io} = process;
-    this.#run.counts.restarts++;
-    if (!(await this.#close(process, random))) return;
-    const lost = engine.haltCause !== null || io.failed.some(({call}) => isOfLog(call));
+    const {engine} = process;
+    const {counts} = this.#run;
+    if (engine.state === 'running' && random.chance(25)) await this.#closeNow(process, random);
+    counts.restarts++;
+    const ending = await this.#close(process, random);
+    if (ending === 'died') return;
+    const lost = engine.haltCause !== null || ending === 'failed';
+    counts.faults += process.io.failed.length;
     this.#process = null;
     this.#clients.disconnect();
     this.disk.endProcess();
@@ -107,6 +116,16 @@ export class Recovery {
     disk.spaceBytes = used + bytes;
   }
 
+  /** Damages the newest snapshot, where there is another one to fall back to. */
+  rot(random: Random): void {
+    const [newest, older] = snapshotsOf(this.disk);
+    if (newest === undefined || older === undefined || this.#run.rotten.size > 0) return;
+    const path = `${DIR}/snapshots/snapshot-${String(newest).padStart(20, '0')}.snap`;
+    this.disk.flipBit(path, random.below(this.disk.contentOf(path).length), random.below(8));
+    this.#run.rotten.add(newest);
+    this.#run.counts.rotten++;
+  }
+
   /** What must be so between any two events. */
   checkRunning(): void {
     const {engine, io} = this.process;
@@ -114,15 +133,19 @@ export class Recovery {
     const isHalted = engine.state === 'halted';
     if (isHalted && !this.#wasHalted) {
       counts.halts++;
-      if (!io.failed.some(({call}) => isOfLog(call))) {
-        throw new Violation('halt', `no call of the log has failed, and the engine halted: ${engine.haltCause}`);
-      }
+      this.#checkHalt(engine.haltCause, io);
     }
     this.#wasHalted = isHalted;
     const fatal = io.failed.find(mustHalt);
     if (engine.state === 'running' && io.pending.length === 0 && fatal !== undefined) {
       throw new Violation('halt', `${fatal.code} of a ${fatal.call.name} of a segment, and the engine goes on`);
     }
+  }
+
+  /** A halt has a call of the log that failed for its cause; a full disk is none. */
+  #checkHalt(cause: Error | null, io: WatchedIo): void {
+    if (mayHalt(io.causeOf(cause))) return;
+    throw new Violation('halt', `no call of the log has failed for which it may, and the engine halted: ${cause}`);
   }
 
   /** The records of a tick become durable together: no frame ends between them. */
@@ -144,16 +167,17 @@ export class Recovery {
     const {process} = this;
     await comeToRest(this.#run, process, this.#clients, random);
     this.checkRunning();
+    this.checkAtRest();
     this.compareNow();
     const digest = digestOf(process.engine.db);
-    if (!(await this.#close(process, random))) throw new Violation('silent', 'it does not close');
+    if ((await this.#close(process, random)) !== 'closed') throw new Violation('silent', 'it does not close');
     const {problems, digest: verified} = verifyDirectory(DIR, this.disk);
     if (problems.length > 0) throw new Violation('verify', problems.join('; '));
     if (verified !== digest) throw new Violation('verify', `digest ${verified}, the engine had ${digest}`);
   }
 
-  /** True when it has closed; false where the process died instead. */
-  async #close({engine, io, scheduler, ...rest}: SimProcess, random: Random): Promise<boolean> {
+  async #close(process: SimProcess, random: Random): Promise<'closed' | 'failed' | 'died'> {
+    const {engine, io, scheduler} = process;
     let outcome: Error | 'closed' | null = null;
     engine.close().then(
       () => {
@@ -163,19 +187,37 @@ export class Recovery {
         outcome = error instanceof Error ? error : new Error(String(error));
       },
     );
-    const isOver = await stepUntil(
-      {engine, io, scheduler, ...rest},
-      random,
-      () => outcome !== null || this.#run.trouble !== null,
-    );
+    const isOver = await stepUntil(process, random, () => outcome !== null || this.#run.trouble !== null);
     if (this.#run.trouble !== null) throw this.#run.trouble;
-    if (io.isDead) return false;
+    if (io.isDead) return 'died';
     if (!isOver) throw new Violation('silent', 'closing does not end');
-    if (outcome !== 'closed' && !io.failed.some(({call}) => isOfLog(call))) {
+    if (engine.haltCause !== null) this.#checkHalt(engine.haltCause, io);
+    if (outcome !== 'closed' && !mayHalt(io.causeOf(outcome))) {
       throw new Violation('halt', `closing failed, and no call of the log has: ${outcome}`);
     }
     if (this.#clients.isWaiting) throw new Violation('silent', 'closed, and an answer is still waited for');
-    return true;
+    const calls = io.pending.length;
+    // A log that has failed waits for its frame only, not for a spare that is being filled.
+    const isSound = outcome === 'closed' && engine.haltCause === null;
+    if (isSound && (calls > 0 || scheduler.hasTimer)) {
+      const left = calls > 0 ? `${calls} calls are under way, of ${io.pending[0]?.path}` : 'a timer is set';
+      throw new Violation('closed', `closed, and ${left}`);
+    }
+    return outcome === 'closed' ? 'closed' : 'failed';
+  }
+
+  /** Closes without waiting, where nothing is under way. */
+  async #closeNow(process: SimProcess, random: Random): Promise<void> {
+    await comeToRest(this.#run, process, this.#clients, random);
+    if (process.io.isDead) return;
+    this.checkRunning();
+    if (process.engine.state !== 'running') return;
+    this.#run.counts.closedNow++;
+    try {
+      process.engine.closeNow();
+    } catch (error) {
+      if (!process.io.isDead && !mayHalt(process.io.causeOf(error))) throw error;
+    }
   }
 
   /** Starts processes until one stays up. `all` is where the log must end, null where less may be left. */
@@ -218,6 +260,7 @@ export class Recovery {
     const {recoveredLsn, hasSnapshot, snapshotLsn} = process;
     this.#process = process;
     this.#wasHalted = false;
+    this.#bytesBefore = 0;
     this.#follow(process);
     harness.onOpened?.(process);
     transcript.note(`  open lsn ${recoveredLsn} snapshot ${hasSnapshot ? snapshotLsn : 'none'}`);
@@ -232,38 +275,53 @@ export class Recovery {
     oracle.recoverTo({lsn: recoveredLsn, hasSnapshot, snapshotLsn});
     const digest = this.#compare(process, oracle.model);
     transcript.note(`  digest ${digest.toString(16)}`);
+    // Opening has set them aside.
+    this.#run.rotten.clear();
     this.#clients.connect(process);
   }
 
   /** Notes what the engine has when a frame leaves, and how checkpoints end. */
-  #follow({engine, io}: SimProcess): void {
+  #follow(process: SimProcess): void {
+    const {engine, io} = process;
     const {db} = engine;
     io.watch.onFrame = lsn => {
       this.#frameEnds.add(lsn);
       if (db.snapshot === null && u64(db.lastLsnLo, db.lastLsnHi) === lsn) this.#digests.set(lsn, digestOf(db));
     };
+    engine.checkpoints.onStart = () => {
+      this.#failedBefore = io.failed.length;
+      this.#bytesBefore = io.watch.bytes;
+    };
     engine.checkpoints.onFinish = outcome => {
-      if (!io.isDead) this.#checkpointEnded(engine.state !== 'running', io.failed.length > 0, outcome);
+      if (!io.isDead) this.#checkpointEnded(process, outcome);
     };
   }
 
-  #checkpointEnded(isOver: boolean, hasFailed: boolean, outcome: CheckpointInfo | Error): void {
+  #checkpointEnded(process: SimProcess, outcome: CheckpointInfo | Error): void {
+    const {engine, io} = process;
     const {counts, transcript} = this.#run;
     if (outcome instanceof Error) {
       counts.checkpointsFailed++;
       transcript.note(`  checkpoint failed: ${outcome.message}`);
-      if (!isOver && !hasFailed) this.#run.trouble ??= new Violation('checkpoint', outcome.message, outcome);
+      const isExcused = engine.state !== 'running' || io.causeOf(outcome) !== null;
+      if (!isExcused) this.#run.trouble ??= new Violation('checkpoint', outcome.message, outcome);
       return;
     }
     counts.checkpoints++;
     const {lsn, digest} = outcome;
     transcript.note(`  checkpoint ${lsn} ${digest.toString(16)}`);
     const known = this.#digests.get(lsn);
-    if (known === undefined || known === digest) return;
-    this.#run.trouble ??= new Violation(
-      'checkpoint',
-      `at lsn ${lsn} the digest was ${known}, the snapshot has ${digest}`,
-    );
+    if (known !== undefined && known !== digest) {
+      const both = `at lsn ${lsn} the digest was ${known}, the snapshot has ${digest}`;
+      this.#run.trouble ??= new Violation('checkpoint', both);
+    }
+    this.#run.trouble ??= checkpointProblem(this.#run, process, outcome, this.#failedBefore);
+  }
+
+  /** What must be so when nothing is under way. */
+  checkAtRest(): void {
+    const overdue = overdueProblem(this.#run, this.process, this.process.io.watch.bytes - this.#bytesBefore);
+    if (overdue !== null) throw overdue;
   }
 
   /** Whether the log may end here. */

@@ -11,6 +11,8 @@ const ENGINE_HALTED = 1;
 const OVERLOADED = 6;
 const STORAGE_FAILURE = 7;
 const STORAGE_FULL = 16;
+/** Where metrics have the expiration backlog, of four bytes. */
+const BACKLOG_FROM_END = 13;
 
 /** What a request is, as far as its refusals are concerned. */
 export type Refused = 'submit' | 'tick' | 'resource' | 'reservation';
@@ -38,6 +40,14 @@ export function engineHalted(of: Refused): Uint8Array {
   if (of === 'resource') return Uint8Array.of(11);
   if (of === 'reservation') return Uint8Array.of(12);
   return rejected(of, INDEFINITE, ENGINE_HALTED).finish();
+}
+
+/** The first metrics with the expiration backlog of the second. */
+export function maskedMetrics(metrics: Uint8Array, given: Uint8Array): Uint8Array {
+  if (metrics.length !== given.length) return metrics;
+  const masked = metrics.slice();
+  masked.set(given.subarray(-BACKLOG_FROM_END, 4 - BACKLOG_FROM_END), metrics.length - BACKLOG_FROM_END);
+  return masked;
 }
 
 export function startsWith(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {

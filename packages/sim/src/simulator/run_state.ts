@@ -2,6 +2,7 @@
 // the simulator's own tests plant faults.
 // Data only.
 import {operationWindow} from '../model/config.ts';
+import {ANSWER_CODES} from './answer_codes.ts';
 import {CRASH_POINT_NAMES, type CrashPointName} from './crash_points.ts';
 import {CommandDraw} from './draw_command.ts';
 import {Ledger} from './ledger.ts';
@@ -34,6 +35,13 @@ export interface RunCounts {
   resolved: number;
   /** How many of them the recovered log held. */
   resolvedFromLog: number;
+  /** Snapshots that were damaged. */
+  rotten: number;
+  closedNow: number;
+  /** Requests that were looked at before they were handed over. */
+  lookedAhead: number;
+  /** Answers by what they say, members of batches too. */
+  codes: Record<string, number>;
   /** Crashes by the point at which they struck; `between_events` beside the named ones. */
   points: Record<CrashPointName | 'between_events', number>;
 }
@@ -58,13 +66,15 @@ export interface RunState {
   readonly harness: Harness;
   /** Everything through here was shown to somebody. */
   acknowledgedLsn: bigint;
+  /** Lsns of snapshots that were damaged since the last opening. */
+  readonly rotten: Set<bigint>;
   /** Found in a callback of the engine, which must not throw into it: reported as soon as the engine returns. */
   trouble: Violation | null;
 }
 
 export function newRunState(schedule: Schedule, keepsTranscript: boolean, harness: Harness): RunState {
   const {seed, config, settings, start} = schedule;
-  const oracle = new Oracle(config, start);
+  const oracle = new Oracle(config, start, settings.maxFrameBytes);
   return {
     schedule,
     oracle,
@@ -74,6 +84,7 @@ export function newRunState(schedule: Schedule, keepsTranscript: boolean, harnes
     counts: noCounts(),
     harness,
     acknowledgedLsn: start?.lsn ?? 0n,
+    rotten: new Set(),
     trouble: null,
   };
 }
@@ -96,13 +107,18 @@ export function noCounts(): RunCounts {
     refusals: 0,
     resolved: 0,
     resolvedFromLog: 0,
+    rotten: 0,
+    closedNow: 0,
+    lookedAhead: 0,
+    codes: Object.fromEntries(ANSWER_CODES.map(code => [code, 0])),
     points: points as RunCounts['points'],
   };
 }
 
 export function addCounts(total: RunCounts, more: RunCounts): void {
   for (const key of Object.keys(total) as (keyof RunCounts)[]) {
-    if (key !== 'points') total[key] += more[key];
+    if (key !== 'points' && key !== 'codes') total[key] += more[key];
   }
   for (const key of Object.keys(total.points) as (keyof RunCounts['points'])[]) total.points[key] += more.points[key];
+  for (const [code, count] of Object.entries(more.codes)) total.codes[code] = (total.codes[code] ?? 0) + count;
 }

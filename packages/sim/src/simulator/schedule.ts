@@ -26,7 +26,7 @@ export type SimEvent =
   | {do: 'retry'; client: number; how: 'same' | 'other_client' | 'conflict'; slot: SlotMove; dice: number}
   | {do: 'malformed'; client: number; what: 'payload' | 'frame'; dice: number}
   | {do: 'read'; client: number; of: 'resource' | 'reservation' | 'lease' | 'metrics'; slot: SlotMove; dice: number}
-  | {do: 'tick'; client: number; slot: SlotMove | 'due'; dice: number}
+  | {do: 'tick'; client: number; slot: SlotMove | 'due' | 'beyond'; dice: number}
   /** The clock of the run moves, far beyond every window now and then. */
   | {do: 'clock'; slot: SlotMove; dice: number}
   /** The end of the event loop's turn. */
@@ -49,7 +49,9 @@ export type SimEvent =
   /** The disk may take so many bytes more than it holds now; null for all. */
   | {do: 'space'; bytes: number | null}
   /** How long a sync takes from now on: the adaptive commit mode follows. */
-  | {do: 'sync_time'; ms: number};
+  | {do: 'sync_time'; ms: number}
+  /** A bit of the newest snapshot is another, unless it is the only one. */
+  | {do: 'rot'; dice: number};
 
 /** Everything about a run that is no event. */
 export interface Settings {

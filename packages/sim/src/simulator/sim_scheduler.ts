@@ -11,6 +11,8 @@ interface Timer {
 }
 
 export class SimScheduler implements Scheduler {
+  /** Told when a turn begins: the engine must look at its clock then, and at no other time. */
+  onTurn: () => void = () => undefined;
   readonly #disk: SimDisk;
   #turns: (() => void)[] = [];
   #timers: Timer[] = [];
@@ -28,6 +30,7 @@ export class SimScheduler implements Scheduler {
   }
 
   endOfTurn(action: () => void): void {
+    this.onTurn();
     this.#turns.push(action);
   }
 

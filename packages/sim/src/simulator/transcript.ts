@@ -1,7 +1,7 @@
 // The transcript of a run: a line for whatever happened, in order. Two runs of one schedule give the same lines.
 //
 // Lines are kept only when they are asked for; the digest is over every line that was noted, but for its detail, which
-// follows from the rest and is there for people.
+// follows from the rest and is there for people; bytes that do not may be mixed in.
 
 export class Transcript {
   /** All lines with their details; empty where they are not kept. */
@@ -17,6 +17,11 @@ export class Transcript {
   note(line: string, detail: (() => string) | null = null): void {
     this.#mix(line);
     if (this.#keeps) this.lines.push(detail === null ? line : `${line} ${detail()}`);
+  }
+
+  /** Counts for the digest, and stands in no line. */
+  mix(text: string): void {
+    this.#mix(text);
   }
 
   /** 64 bits over all lines, in hexadecimal. */

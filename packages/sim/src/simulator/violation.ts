@@ -14,7 +14,8 @@
  * - `silent`: everything has come to rest and somebody still waits
  * - `open`: a directory that is sound was refused
  * - `verify`: the closed directory does not verify
- * - `checkpoint`: one that failed without a failed call, or tells another digest
+ * - `closed`: closed, and it still has something under way
+ * - `checkpoint`: one that failed without a failed call, tells another digest, or leaves more or less than it must
  * - `threw`: anything else
  */
 export const VIOLATION_KINDS = [
@@ -32,6 +33,7 @@ export const VIOLATION_KINDS = [
   'silent',
   'open',
   'verify',
+  'closed',
   'checkpoint',
   'threw',
 ] as const;

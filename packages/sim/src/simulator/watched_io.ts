@@ -1,43 +1,15 @@
 // The files of one process of the simulated machine: `FileIo` over a `SimDisk`, where every call is seen.
 //
-// A call may be the point where the process ends (`arm`), or may be made to fail (`addFault`); what a failing call has
-// done by then is the disk's own business. An asynchronous call does nothing by itself: it waits in `pending` until the
+// A call may be the point where the process ends, or may be made to fail: both are armed by whoever owns `Armed`. What a
+// failing call has done by then is the disk's own business. An asynchronous call does nothing by itself: it waits in `pending` until the
 // schedule lets it take its effect, and again until it is told to whoever waits for it. Once the process has ended, every
 // call fails and nothing that it does reaches the disk.
 import type {DirectoryLock, FileIo, OpenMode} from '@allocdb/wal';
 import type {SimDisk} from '@allocdb/wal/testing';
 import type {Random} from '../random.ts';
-import {CRASH_POINTS, type CrashPointName, type FileCall, type FileKind, fileKindOf} from './crash_points.ts';
+import {CRASH_POINTS, type FileCall, fileKindOf} from './crash_points.ts';
+import {type Armed, type ArmedCrash, type ArmedFault, type FailedCall, strikes} from './faults.ts';
 import {FrameWatch} from './frame_watch.ts';
-import type {CrashKind, FaultTarget} from './schedule.ts';
-
-export interface ArmedCrash {
-  /** Null for one between two events. */
-  readonly point: CrashPointName | null;
-  /** So many calls or requests that are such a point go by first. */
-  skip: number;
-  readonly how: CrashKind;
-  readonly dice: number;
-}
-
-export interface ArmedFault {
-  readonly on: FaultTarget;
-  readonly kind: 'EIO' | 'ENOSPC' | 'short';
-  skip: number;
-  times: number;
-}
-
-/** What the schedule has in store, for this process and those after it. */
-export interface Armed {
-  crash: ArmedCrash | null;
-  faults: ArmedFault[];
-}
-
-/** A call that has failed. */
-export interface FailedCall {
-  readonly call: FileCall;
-  readonly code: string;
-}
 
 export interface PendingCall {
   readonly path: string;
@@ -55,6 +27,10 @@ export class WatchedIo implements FileIo {
   /** The crash that has ended the process. */
   endedBy: ArmedCrash | null = null;
   calls = 0;
+  /** Durable, and the engine has heard of it. */
+  knownLsn = 0n;
+  /** Whether the engine takes no completion of a frame any more. */
+  isLogOver: () => boolean = () => false;
   /** Newest snapshot that was published in this process. */
   publishedLsn: bigint | null = null;
   /** Harness of the simulator's own tests: a sync that says it was made and was not. */
@@ -65,10 +41,31 @@ export class WatchedIo implements FileIo {
   #published: string | null = null;
   #truncated = false;
   #repaired: string | null = null;
+  /** Durable by the asynchronous call that has its effect now. */
+  #reached: bigint | null = null;
+  #isLater = false;
 
   constructor(disk: SimDisk, armed: Armed) {
     this.disk = disk;
     this.#armed = armed;
+    this.watch.onReach = lsn => {
+      if (this.#isLater) this.#reached = lsn;
+      else this.#know(lsn);
+    };
+  }
+
+  /** The failed call for which something was thrown, by the chain of its causes; null where no call is to blame. */
+  causeOf(error: unknown): FailedCall | null {
+    for (let at = error; at instanceof Error; at = at.cause) {
+      const failed = this.failed.find(one => one.error === at);
+      if (failed !== undefined) return failed;
+    }
+    return null;
+  }
+
+  /** A frame is being written, as far as the engine knows. */
+  get isWriting(): boolean {
+    return this.watch.begunLsn > this.knownLsn;
   }
 
   get isDead(): boolean {
@@ -261,7 +258,7 @@ export class WatchedIo implements FileIo {
       return run();
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-      if (code === 'EIO' || code === 'ENOSPC') this.failed.push({call, code});
+      if (code === 'EIO' || code === 'ENOSPC') this.failed.push({call, code, armed: fault !== null, error});
       throw error;
     } finally {
       if (fault !== null) this.disk.arm(null);
@@ -295,6 +292,10 @@ export class WatchedIo implements FileIo {
     return fault;
   }
 
+  #know(lsn: bigint): void {
+    if (lsn > this.knownLsn && !this.isLogOver()) this.knownLsn = lsn;
+  }
+
   #later<T>(path: string, run: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.isDead) return;
@@ -309,46 +310,24 @@ export class WatchedIo implements FileIo {
             return;
           }
           pending.hasRun = true;
+          this.#isLater = true;
+          this.#reached = null;
           try {
             const value = run();
-            tell = () => resolve(value);
+            const reached = this.#reached;
+            tell = () => {
+              if (reached !== null) this.#know(reached);
+              resolve(value);
+            };
           } catch (error) {
             tell = () => reject(error);
+          } finally {
+            this.#isLater = false;
           }
         },
       };
       this.pending.push(pending);
     });
-  }
-}
-
-const LOG_KINDS: readonly FileKind[] = ['segment', 'spare', 'log_dir', 'clean'];
-
-/** Whether the call belongs to the log rather than to snapshots and the rest. */
-export function isOfLog({kind}: FileCall): boolean {
-  return LOG_KINDS.includes(kind);
-}
-
-function strikes({on, kind}: ArmedFault, call: FileCall): boolean {
-  const {name} = call;
-  if (name === 'close' || (kind === 'short' && name !== 'write')) return false;
-  // Only what needs space can find none.
-  if (kind === 'ENOSPC' && (name === 'read' || name === 'size' || name === 'list')) return false;
-  switch (on) {
-    case 'any':
-      return true;
-    case 'log_write':
-      return name === 'write' && (call.kind === 'segment' || call.hasClient || call.hasInternal);
-    case 'log_sync':
-      return name === 'datasync' && call.kind === 'segment';
-    case 'spare':
-      return call.kind === 'spare';
-    case 'snapshot':
-      return call.kind === 'unfinished' || call.kind === 'snapshot' || call.kind === 'snapshot_dir';
-    case 'directory':
-      return name === 'syncDir' || name === 'rename' || name === 'unlink';
-    case 'read':
-      return name === 'read' || name === 'list' || name === 'size';
   }
 }
 

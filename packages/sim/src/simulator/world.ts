@@ -12,17 +12,17 @@ import {encodeApiRequest} from '../model/request.ts';
 import {Random} from '../random.ts';
 import {type Client, Clients} from './clients.ts';
 import {CRASH_POINTS} from './crash_points.ts';
+import type {Armed, ArmedCrash} from './faults.ts';
 import {DIR, databaseConfig, type SimProcess} from './process.ts';
 import {Recovery} from './recovery.ts';
 import {comeToRest, quiet} from './rest.ts';
 import type {RunState} from './run_state.ts';
 import type {SimEvent} from './schedule.ts';
 import {Violation} from './violation.ts';
-import type {Armed, ArmedCrash} from './watched_io.ts';
 
 /** Events for which a halted engine is left to answer; then its supervisor ends it. */
 const HALTED_EVENTS = 8;
-const FINAL_ROUNDS = 60;
+const FINAL_ROUNDS = 300;
 /** Least of a log that begins elsewhere than at lsn 1. */
 const FIRST_SEGMENT_BYTES = 32_768;
 /** Of so many rests one has the whole state compared. */
@@ -74,6 +74,8 @@ export class World {
     armed.faults.splice(0);
     recovery.disk.spaceBytes = Number.POSITIVE_INFINITY;
     const random = new Random(BigInt(run.schedule.seed)).fork('finish');
+    // A damaged snapshot is set aside by an opening only.
+    if (run.rotten.size > 0) recovery.crash(finalKill(random));
     for (let round = 0; round < FINAL_ROUNDS; round++) {
       if (this.process.engine.state !== 'running') recovery.crash(finalKill(random));
       await comeToRest(run, this.process, clients, random);
@@ -114,6 +116,7 @@ export class World {
         await comeToRest(this.run, process, clients, randomOf(event.dice));
         if (process.io.isDead) return;
         this.run.ledger.checkAll();
+        recovery.checkAtRest();
         if (event.dice % COMPARE_EVERY === 0) recovery.compareNow();
         return;
       case 'checkpoint':
@@ -134,6 +137,8 @@ export class World {
         return;
       case 'space':
         return recovery.limitSpace(event.bytes);
+      case 'rot':
+        return recovery.rot(randomOf(event.dice));
       case 'sync_time':
         recovery.disk.syncMs = event.ms;
     }
@@ -226,8 +231,11 @@ export class World {
   #tick({client, slot, dice}: Of<'tick'>): void {
     const random = randomOf(dice);
     const {draw} = this.run;
-    const currentSlot = slot === 'due' ? draw.dueSlot(random) : draw.slot(slot, random, false);
-    this.#send(this.clients.get(client), encodeApiRequest({kind: 'tick_expirations', currentSlot}), []);
+    const at = (): bigint => {
+      if (slot === 'due') return draw.dueSlot(random);
+      return slot === 'beyond' ? draw.beyondSlot() : draw.slot(slot, random, false);
+    };
+    this.#send(this.clients.get(client), encodeApiRequest({kind: 'tick_expirations', currentSlot: at()}), []);
   }
 
   #payload(from: Client, op: number, command: Command['kind'], random: Random): Uint8Array {
@@ -254,20 +262,23 @@ export class World {
       this.clients.lose(from, payloads);
       return;
     }
-    const logs = this.armed.crash === null || engine.state !== 'running' ? null : oracle.wouldLog(frame, stated);
-    const before = oracle.lastLsn;
-    if (this.#strikes(logs, 'before')) this.clients.lose(from, payloads);
-    else {
-      this.clients.send(from, frame);
-      if (oracle.lastLsn === before) return;
-      if (oracle.record(oracle.lastLsn)?.payload === null) this.recovery.checkTick(before + 1n, oracle.lastLsn);
-      this.#strikes(logs, 'after');
+    // Which kind of record the request would append matters only where a crash is armed and somebody takes requests.
+    const isAsked = this.armed.crash !== null && engine.state === 'running';
+    const kind = isAsked ? oracle.wouldLog(frame, stated) : null;
+    if (kind !== null && this.#strikes(kind, 'before')) {
+      this.clients.lose(from, payloads);
+      return;
     }
+    const before = oracle.lastLsn;
+    this.clients.send(from, frame);
+    if (oracle.lastLsn === before) return;
+    if (oracle.record(oracle.lastLsn)?.payload === null) this.recovery.checkTick(before + 1n, oracle.lastLsn);
+    if (kind !== null) this.#strikes(kind, 'after');
   }
 
-  #strikes(logs: 'client' | 'internal' | null, moment: 'before' | 'after'): boolean {
+  #strikes(logs: 'client' | 'internal', moment: 'before' | 'after'): boolean {
     const {crash} = this.armed;
-    if (crash === null || crash.point === null || logs === null) return false;
+    if (crash === null || crash.point === null) return false;
     const point = CRASH_POINTS[crash.point];
     if (point.at !== 'request' || point.of !== logs || point.moment !== moment) return false;
     if (crash.skip-- > 0) return false;
@@ -276,13 +287,16 @@ export class World {
     return true;
   }
 
-  /** Everybody sends again what went unanswered before the last opening. */
+  /** Everybody sends again what went unanswered before the last opening, as much of it as may wait. */
   #askAgain(): void {
     const {clients, run} = this;
+    let left = run.schedule.config.maxSubmissionQueue;
     for (const client of clients.all) {
       for (const {payload, recoveredLsn} of [...client.unknown.values()]) {
         if (this.process.io.isDead || this.process.engine.state !== 'running') return;
-        if (recoveredLsn !== null) this.#sendCommands(client, [payload], run.draw.clock, false);
+        if (recoveredLsn === null) continue;
+        if (left-- === 0) return;
+        this.#sendCommands(client, [payload], run.draw.clock, false);
       }
     }
   }
