@@ -5,6 +5,7 @@
 import {tmpdir} from 'node:os';
 import {parseArgs} from 'node:util';
 import {CORE_RESOURCES_MIN} from './core_runner.ts';
+import {numberOf, UsageError, wholeOf} from './option_values.ts';
 import type {LoadShape, Scenario} from './scenario.ts';
 import {SCENARIOS} from './scenarios/all.ts';
 
@@ -29,9 +30,6 @@ export interface CommandLine {
   /** File for the JSON report; null for none. */
   readonly json: string | null;
 }
-
-/** A mistake on the command line. */
-export class UsageError extends Error {}
 
 const DEFAULT = {
   seconds: '4',
@@ -82,20 +80,6 @@ export function helpText(): string {
     '',
     'exit codes: 0 well, 1 a count is wrong or a scenario failed, 64 usage',
   ].join('\n');
-}
-
-function numberOf(option: string, text: string, least: number): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < least) {
-    throw new UsageError(`--${option} must be a number from ${least} on, got ${JSON.stringify(text)}`);
-  }
-  return value;
-}
-
-function wholeOf(option: string, text: string, least: number): number {
-  const value = numberOf(option, text, least);
-  if (!Number.isInteger(value)) throw new UsageError(`--${option} must be a whole number, got ${JSON.stringify(text)}`);
-  return value;
 }
 
 function shapeOf(text: string): LoadShape {

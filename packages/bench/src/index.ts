@@ -10,6 +10,7 @@ export {EngineSubject} from './engine_subjects.ts';
 export {LaneFeed, requestBytesMax} from './lane_feed.ts';
 export {type ConnectionOwner, LoadConnection} from './load_connection.ts';
 export {describeMachine, type Machine, machineLine} from './machine.ts';
+export {numberOf, UsageError, wholeOf} from './option_values.ts';
 export {
   type Cell,
   type Column,

@@ -8,8 +8,9 @@
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {killChildren} from './child_process.ts';
-import {type CommandLine, helpText, parseCommandLine, UsageError} from './cli.ts';
+import {type CommandLine, helpText, parseCommandLine} from './cli.ts';
 import {describeMachine, machineLine} from './machine.ts';
+import {UsageError} from './option_values.ts';
 import {formatReport, type NamedReport, reportsToJson} from './report.ts';
 import {type BenchOptions, type Scenario, type ScenarioReport, shapeText} from './scenario.ts';
 

@@ -4,6 +4,7 @@
  */
 import {tmpdir} from 'node:os';
 import {parseArgs} from 'node:util';
+import {numberOf, UsageError, wholeOf} from '@allocdb/bench';
 import {PEER_NAMES, type PeerName} from './comparison.ts';
 
 /** What the command line asks for. */
@@ -22,9 +23,6 @@ export interface PeersArguments {
   /** File for the JSON report; null for none. */
   readonly json: string | null;
 }
-
-/** A mistake on the command line. */
-export class UsageError extends Error {}
 
 const DEFAULT = {seconds: '10', 'warm-up': '5', repeat: '3'};
 
@@ -48,20 +46,6 @@ export function helpText(): string {
   ].join('\n');
 }
 
-function numberOf(option: string, text: string, least: number): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < least) {
-    throw new UsageError(`--${option} must be a number from ${least} on, got ${JSON.stringify(text)}`);
-  }
-  return value;
-}
-
-function wholeOf(option: string, text: string): number {
-  const value = numberOf(option, text, 1);
-  if (!Number.isInteger(value)) throw new UsageError(`--${option} must be a whole number, got ${JSON.stringify(text)}`);
-  return value;
-}
-
 function peersOf(names: readonly string[]): readonly PeerName[] {
   if (names.length === 0) return PEER_NAMES;
   return names.map(name => {
@@ -78,9 +62,9 @@ export function parseArguments(args: readonly string[]): PeersArguments {
     help: values.help ?? false,
     seconds: numberOf('seconds', values.seconds ?? DEFAULT.seconds, 0.05),
     warmUpSeconds: numberOf('warm-up', values['warm-up'] ?? DEFAULT['warm-up'], 0),
-    repeat: wholeOf('repeat', values.repeat ?? DEFAULT.repeat),
+    repeat: wholeOf('repeat', values.repeat ?? DEFAULT.repeat, 1),
     only: peersOf(values.only ?? []),
-    outstanding: values.outstanding?.split(',').map(text => wholeOf('outstanding', text)) ?? null,
+    outstanding: values.outstanding?.split(',').map(text => wholeOf('outstanding', text, 1)) ?? null,
     dir: values.dir ?? tmpdir(),
     install: values.install ?? false,
     json: values.json ?? null,

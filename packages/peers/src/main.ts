@@ -17,8 +17,9 @@ import {
   probeLine,
   reportsToJson,
   type ScenarioReport,
+  UsageError,
 } from '@allocdb/bench';
-import {helpText, type PeersArguments, parseArguments, UsageError} from './arguments.ts';
+import {helpText, type PeersArguments, parseArguments} from './arguments.ts';
 import {compare, type PeerName} from './comparison.ts';
 import {absenceText, installPeers, isInstalled} from './installed.ts';
 import {killServers} from './server_process.ts';
