@@ -121,11 +121,14 @@ export class Wal extends ReadableLog {
     return this.writer.guard(() => this.writer.segments.truncateBefore(lsn, limit));
   }
 
-  /** `closeSync` after the frame in flight. */
+  /** `closeSync` after the frame in flight; however it ends, no call on a file is under way when the promise settles. */
   async close(): Promise<void> {
     await this.#pump.drained();
-    this.closeSync();
-    await this.spares.settled();
+    try {
+      this.closeSync();
+    } finally {
+      await this.spares.settled();
+    }
   }
 
   /**

@@ -134,13 +134,10 @@ export class Clients {
     const decided = lastAnswer(answers);
     const spaceRefused = io.failed.slice(failedBefore).some(({code}) => code === 'ENOSPC');
     const haltedAfter = engine.state === 'halted';
-    // A frame that is durable may still have failed, by a call behind its sync.
-    const claimed = engine.durableLsn ?? 0n;
-    const knownLsnAfter = claimed < io.knownLsn ? claimed : io.knownLsn;
     const sent = hex(frame);
     transcript.mix(sent);
     transcript.note(`  c${client.index} > ${hex(decided)}`, () => `to ${sent}`);
-    const decision = oracle.judge(request, decided, {...before, spaceRefused, haltedAfter, knownLsnAfter});
+    const decision = oracle.judge(request, decided, {...before, spaceRefused, haltedAfter, knownLsnAfter: io.knownLsn});
     client.waiting.push({request: this.#requests++, decided, decision});
     for (const {answer} of decision.parts) {
       if (answer !== null && answer.reservationId !== null) this.#run.draw.noteGranted(answer.reservationId);

@@ -66,7 +66,7 @@ export class Recovery {
     const {process} = this;
     const {engine} = process;
     const {counts} = this.#run;
-    if (engine.state === 'running' && random.chance(25)) await this.#closeNow(process, random);
+    if (engine.state === 'running' && random.chance(50)) await this.#closeNow(process, random);
     counts.restarts++;
     const ending = await this.#close(process, random);
     if (ending === 'died') return;
@@ -197,9 +197,7 @@ export class Recovery {
     }
     if (this.#clients.isWaiting) throw new Violation('silent', 'closed, and an answer is still waited for');
     const calls = io.pending.length;
-    // A log that has failed waits for its frame only, not for a spare that is being filled.
-    const isSound = outcome === 'closed' && engine.haltCause === null;
-    if (isSound && (calls > 0 || scheduler.hasTimer)) {
+    if (calls > 0 || scheduler.hasTimer) {
       const left = calls > 0 ? `${calls} calls are under way, of ${io.pending[0]?.path}` : 'a timer is set';
       throw new Violation('closed', `closed, and ${left}`);
     }

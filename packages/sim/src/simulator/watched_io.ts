@@ -292,8 +292,9 @@ export class WatchedIo implements FileIo {
     return fault;
   }
 
+  /** Of a call that ends the process nobody hears, even where it has had its effect. */
   #know(lsn: bigint): void {
-    if (lsn > this.knownLsn && !this.isLogOver()) this.knownLsn = lsn;
+    if (lsn > this.knownLsn && !this.isDead && !this.isLogOver()) this.knownLsn = lsn;
   }
 
   #later<T>(path: string, run: () => T): Promise<T> {
