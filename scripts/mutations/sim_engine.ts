@@ -11,6 +11,7 @@ const SLOTS = 'packages/node/src/engine/slot_source.ts';
 const READS = 'packages/node/src/engine/reads.ts';
 const CHECKPOINTER = 'packages/node/src/storage/checkpointer.ts';
 const DIRECTORY = 'packages/node/src/storage/data_directory.ts';
+const WAL = 'packages/wal/src/wal.ts';
 const SPARES = 'packages/wal/src/write/spare_pool.ts';
 const TRANSITIONS = 'packages/core/src/machine/transitions.ts';
 
@@ -155,7 +156,8 @@ export const SIM_ENGINE_MUTATIONS: readonly Mutation[] = [
     'await this.checkpoints.stop();',
     'this.checkpoints.giveUp();',
   ),
-  broken('closing does not wait for the frame that is written', ENGINE, '    await this.written;\n', ''),
+  broken('closing does not wait for the frame that is written', WAL, '    await this.#pump.drained();\n', ''),
+  broken('closing does not wait for the spare that is filled', WAL, '      await this.spares.settled();\n', ''),
   broken('no log is retained', CHECKPOINTER, 'retained < needed ? retained : needed', 'needed'),
   broken('the log is never cut', CHECKPOINTER, 'while (!this.stopping && this.wal', 'while (this.stopping && this.wal'),
   broken('no marker is written', CHECKPOINTER, '      if (written.lsn > 0n) this.mark(written);\n', ''),

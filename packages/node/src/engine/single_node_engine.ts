@@ -52,8 +52,6 @@ export class SingleNodeEngine {
   private closed: boolean = false;
   /** The closing under way, from when on no request is taken. */
   private closing: Promise<void> | null = null;
-  /** Settles when the frame on the thread pool, if any, has been written or has failed. */
-  private written: Promise<void> = Promise.resolve();
   private readonly idleMarker: IdleMarker;
 
   /**
@@ -233,14 +231,13 @@ export class SingleNodeEngine {
         // The engine has halted while closing; whoever waited has been told.
       }
     }
-    // A log that has failed may still be writing.
-    await this.written;
     if (this.closed) return;
     // What waits for nothing but the end of its turn is answered too.
     this.stepper.deliver();
     this.idleMarker.end();
     this.closed = true;
     try {
+      // Waits for a frame that is still being written, also where the log has failed meanwhile.
       await this.directory.wal.close();
     } finally {
       this.directory.lock.release();
@@ -298,7 +295,7 @@ export class SingleNodeEngine {
   }
 
   private writeInBackground(written: Promise<void>, openedMs: number): void {
-    this.written = written.then(
+    written.then(
       () => {
         this.onDurable(openedMs);
         this.flush();
