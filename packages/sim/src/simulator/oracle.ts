@@ -237,8 +237,9 @@ export class Oracle {
     }
     const head = Uint8Array.of(16, count & 0xff, count >> 8);
     if (!startsWith(actual, 0, head) || from !== actual.length) differ(head, actual);
-    const isShown = parts.some(({fate}) => fate === 'committed');
-    return {...NOTHING, needs: isShown ? this.lastLsn : null, parts};
+    // A log that fails within the batch leaves members behind the last that is told as committed; nobody is told those.
+    const shown = parts.findLast(({fate}) => fate === 'committed');
+    return {...NOTHING, needs: shown?.lsn ?? null, parts};
   }
 
   #tick(currentSlot: bigint, actual: Uint8Array, at: Circumstances): Decision {
