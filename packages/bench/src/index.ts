@@ -8,7 +8,7 @@ export {probeDisk, probeLine} from './disk_probe.ts';
 export {endingWithParent} from './ends_with_parent.ts';
 export {EngineSubject} from './engine_subjects.ts';
 export {LaneFeed, requestBytesMax} from './lane_feed.ts';
-export {type ConnectionOwner, LoadConnection} from './load_connection.ts';
+export {type AnswerObserver, LoadClient, type LoadOptions} from './load_client.ts';
 export {describeMachine, type Machine, machineLine} from './machine.ts';
 export {numberOf, UsageError, wholeOf} from './option_values.ts';
 export {

@@ -2,8 +2,8 @@
  * The closed loop: a number of commands outstanding on each of several connections; every answer is checked and followed
  * by the lane's next command; what one chunk of answers brings about leaves in one write.
  *
- * Rates only: a closed loop waits for slow answers before it asks again, so its waits are no latencies of the server's
- * users. For those see `open_loop.ts`.
+ * It counts and reads no clock; whoever wants to know when what was answered gives it an observer. A closed loop waits for
+ * slow answers before it asks again, so its waits are no latencies of the server's users. For those see `open_loop.ts`.
  */
 import {LaneFeed} from './lane_feed.ts';
 import {type ConnectionOwner, LoadConnection} from './load_connection.ts';
@@ -18,31 +18,51 @@ export interface LoadOptions {
   readonly ttlSlots: number;
 }
 
+/** Told by a {@link LoadClient} what arrives, as it arrives; must not throw. */
+export interface AnswerObserver {
+  /** A chunk has arrived on a connection; its answers follow before the next chunk of any connection. */
+  onChunk(): void;
+  /**
+   * The oldest request of the connection with this index was answered as expected; the next one is sent afterwards. So the
+   * answers of a connection belong to its `outstanding` requests in turn.
+   */
+  onAnswer(connection: number): void;
+}
+
+/**
+ * A closed loop over TCP: the lanes of the workload, `outstanding` requests on each of `connections`, until it is stopped.
+ * At the first answer that is not as the workload expects, or a connection that ends, {@link LoadClient.orFailure} rejects.
+ */
 export class LoadClient implements ConnectionOwner {
-  /** Answers to commands taken so far. */
+  /** Commands answered so far, every one as expected. */
   answers: number = 0;
   readonly #batch: number;
   readonly #connections: LoadConnection[] = [];
   readonly #requests: number;
+  readonly #observer: AnswerObserver | null;
   readonly #failed: Promise<never>;
   #fail: (error: Error) => void = () => undefined;
   #draining: boolean = false;
   #drained: () => void = () => undefined;
 
-  /** Connects all connections and completes their handshakes; nothing is sent yet. */
-  static async connect(options: LoadOptions): Promise<LoadClient> {
-    const client = new LoadClient(options);
+  /**
+   * Connects all connections and completes their handshakes; nothing is sent yet. Rejects when one of them fails. The
+   * handshakes arrive in chunks too, of which the observer is told.
+   */
+  static async connect(options: LoadOptions, observer: AnswerObserver | null = null): Promise<LoadClient> {
+    const client = new LoadClient(options, observer);
     await client.orFailure(Promise.all(client.#connections.map(connection => connection.ready)));
     return client;
   }
 
-  private constructor({port, shape, resources, ttlSlots}: LoadOptions) {
+  private constructor({port, shape, resources, ttlSlots}: LoadOptions, observer: AnswerObserver | null) {
     const {connections, outstanding} = shape;
     const batch = batchOf(shape);
     const lanes = outstanding * batch;
     const workload = new Workload({lanes: connections * lanes, resources, ttlSlots});
     this.#batch = batch;
     this.#requests = outstanding;
+    this.#observer = observer;
     this.#failed = new Promise((_, reject) => {
       this.#fail = reject;
     });
@@ -51,6 +71,16 @@ export class LoadClient implements ConnectionOwner {
       const feed = new LaneFeed(workload, i * lanes, lanes, batch);
       this.#connections.push(new LoadConnection(this, port, i, feed, lanes));
     }
+  }
+
+  /** Reservations that answers have granted. */
+  get granted(): number {
+    return this.#connections.reduce((sum, {feed}) => sum + feed.granted, 0);
+  }
+
+  /** Resources that the lanes hold; only once it is stopped. */
+  get holding(): number {
+    return this.#connections.reduce((sum, {feed}) => sum + feed.holding, 0);
   }
 
   /** Sends the first requests of every connection. */
@@ -66,7 +96,7 @@ export class LoadClient implements ConnectionOwner {
     return Promise.race([promise, this.#failed]);
   }
 
-  /** Sends no more, waits for what is outstanding, and closes. */
+  /** Sends no more and resolves when nothing is outstanding; the connections stay open. */
   async stop(): Promise<void> {
     await this.orFailure(
       new Promise<void>(resolve => {
@@ -75,20 +105,20 @@ export class LoadClient implements ConnectionOwner {
         this.#drainedYet();
       }),
     );
-    this.destroy();
   }
 
-  /** Closes without waiting. */
+  /** Closes the connections without waiting; without effect when they are closed. */
   destroy(): void {
     for (const connection of this.#connections) connection.destroy();
   }
 
   onChunk(): void {
-    // A closed loop reads no clock.
+    this.#observer?.onChunk();
   }
 
   onAnswer(connection: LoadConnection): void {
     this.answers += this.#batch;
+    this.#observer?.onAnswer(connection.index);
     if (!this.#draining) connection.send();
     else this.#drainedYet();
   }

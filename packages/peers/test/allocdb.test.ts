@@ -4,9 +4,11 @@
  */
 import {existsSync} from 'node:fs';
 import {join} from 'node:path';
-import {EngineSubject, engineHoldings} from '@allocdb/bench';
+import {performance} from 'node:perf_hooks';
+import {EngineSubject, engineHoldings, serverHoldings, startDatabase} from '@allocdb/bench';
 import {expect, onTestFinished, test} from 'vitest';
 import {EmbeddedLoop} from '../src/allocdb/embedded_loop.ts';
+import {TcpLoop} from '../src/allocdb/tcp_loop.ts';
 import {ALLOCDB, compareHoldings, EMBEDDED} from '../src/contestants.ts';
 import {measureLoop} from '../src/measure.ts';
 import {testDirectory} from './directory.ts';
@@ -21,6 +23,25 @@ test.each([ALLOCDB, EMBEDDED])('$name: runs, holds what it said, and leaves noth
   expect(run.answersPerSecond).toBeGreaterThan(0);
   expect(run.shape).toEqual({connections: 1, outstanding: 24});
   expect(existsSync(dir)).toBe(false);
+});
+
+test('over several connections every answer counts, and waits are those of the run', async () => {
+  const directory = testDirectory();
+  onTestFinished(() => directory.remove());
+  const server = await startDatabase(join(directory.path, 'run'), null);
+  onTestFinished(() => server.kill());
+  const before = await serverHoldings(server.port);
+  const loop = await TcpLoop.connect(server.port, {connections: 3, outstanding: 5});
+  onTestFinished(() => loop.close());
+  const beganMs = performance.now();
+  const run = await measureLoop(loop, TIMES);
+  const ranMicros = (performance.now() - beganMs) * 1000;
+  expect(loop.answers).toBeGreaterThan(15);
+  expect(run.p50Micros).toBeGreaterThan(0);
+  expect(run.p99Micros).toBeGreaterThanOrEqual(run.p50Micros);
+  expect(run.p99Micros).toBeLessThan(ranMicros);
+  expect(await serverHoldings(server.port)).toEqual(loop.expectedHoldings(before));
+  await server.stop();
 });
 
 test('what is held is counted by the database itself, and any other count is an error', async () => {
