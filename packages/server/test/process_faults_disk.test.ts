@@ -1,14 +1,13 @@
 /**
- * A real server process on a real file system that is full, full during a checkpoint, or read-only: a small tmpfs of the
- * test's own (`process_faults_small_disk.ts`). A full disk is a definite refusal and passes; nothing that was answered is
- * lost; a read-only directory is refused and not touched.
+ * A real server process on a real file system that is full, or full during a checkpoint: a small tmpfs of the test's own
+ * (`process_faults_small_disk.ts`). A full disk is a definite refusal and passes; nothing that was answered is lost.
  */
 import {readdirSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import type {ApiResponse} from '@allocdb/api';
 import {afterEach, expect, test, vi} from 'vitest';
-import {cleanUp, fingerprintOf, runCommand, ServeProcess} from './command.ts';
+import {cleanUp, runCommand, ServeProcess} from './command.ts';
 import {Peer} from './peer.ts';
 import {faultConfigFile, filler} from './process_faults_config.ts';
 import {broughtAbout, FaultLoad, settle} from './process_faults_load.ts';
@@ -142,34 +141,3 @@ test('a disk that is full during a checkpoint costs this checkpoint and nothing 
 function snapshotFiles(dir: string): string[] {
   return readdirSync(join(dir, 'snapshots'));
 }
-
-test('a read-only directory is refused with a message and exit 1, and not touched', async context => {
-  const disk = await SmallDisk.openFor(context, ROOMY_MIB);
-  const dir = join(disk.root, 'data');
-  const config = faultConfigFile(100);
-  const server = await ServeProcess.start(dir, '--config', config);
-  const peer = await Peer.open(server.port);
-  const told = await peer.ask(create(1n), create(2n));
-  expect(await server.signal('SIGTERM')).toEqual({code: 0, signal: null});
-  const before = fingerprintOf(dir);
-  await disk.makeReadOnly();
-  expect(() => writeFileSync(join(dir, 'x'), '')).toThrow(/EROFS/);
-  const refused = await Promise.all([
-    runCommand(['serve', dir, '--listen', '127.0.0.1:0']),
-    runCommand(['serve', join(disk.root, 'another'), '--listen', '127.0.0.1:0']),
-    runCommand(['api', dir, '--config', config]),
-  ]);
-  for (const {code, stdout, stderr} of refused) {
-    expect(stderr).toMatch(/read-only file system/);
-    expect(stderr).toContain(disk.root);
-    expect(stderr).not.toMatch(/\n {4}at /);
-    expect(stdout.toString()).toBe('');
-    expect(code).toBe(1);
-  }
-  expect(fingerprintOf(dir)).toEqual(before);
-  await disk.makeWritable();
-  const again = await ServeProcess.start(dir);
-  const other = await Peer.open(again.port);
-  expect(await other.ask(create(1n), create(2n))).toEqual(told.map(answer => ({...answer, fromRetryCache: true})));
-  await other.close();
-});

@@ -77,16 +77,23 @@ export class SmallDisk {
 
   /** Nothing can be written any more, also by root; no file may be open for writing. */
   async makeReadOnly(): Promise<void> {
-    await this.#run(`mount -o remount,ro ${this.#mountPoint}`);
+    await this.#remount('ro');
+  }
+
+  /** The same files at a second place where nothing can be written, while they can be at the first; returns its root. */
+  async readOnlyView(): Promise<string> {
+    const place = tempDir();
+    await this.#run(`mount --bind ${this.#mountPoint} ${place} && mount -o remount,bind,ro ${place}`);
+    return `/proc/${this.#shell.pid}/root${place}`;
   }
 
   /** Space is taken away or comes. */
   async resize(mebibytes: number): Promise<void> {
-    await this.#run(`mount -o remount,size=${mebibytes}m ${this.#mountPoint}`);
+    await this.#remount(`size=${mebibytes}m`);
   }
 
   async makeWritable(): Promise<void> {
-    await this.#run(`mount -o remount,rw ${this.#mountPoint}`);
+    await this.#remount('rw');
   }
 
   async close(): Promise<void> {
@@ -94,6 +101,11 @@ export class SmallDisk {
     const ended = new Promise<void>(resolve => this.#shell.once('close', () => resolve()));
     this.#shell.kill('SIGKILL');
     await withDeadline(ended, 'the shell of a small disk to end');
+  }
+
+  async #remount(option: string): Promise<void> {
+    // The device is named so that mount(8) repeats no present options: a user namespace may not know their uid.
+    await this.#run(`mount -o remount,${option} tmpfs ${this.#mountPoint}`);
   }
 
   /** Runs a command in the namespace; rejects with what it said when it fails. */

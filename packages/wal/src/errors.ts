@@ -74,7 +74,7 @@ export class WalError extends Error {
   readonly lsn: bigint | null;
   /** What proves it. */
   readonly evidence: string | null;
-  /** For `locked`: the process that holds the lock, or null when the lock file did not say. */
+  /** For `locked`: the process that holds the lock, or null when the lock file names none that lives. */
   readonly holderPid: number | null;
 
   constructor(code: WalErrorCode, message: string, detail: WalErrorDetail = {}) {

@@ -37,8 +37,11 @@ export interface FileIo {
   /** Creations, renames and removals in this directory are durable on return. */
   syncDir(path: string): void;
   syncDirAsync(path: string): Promise<void>;
-  /** Takes the exclusive lock of a directory, or throws `locked`. */
-  lock(dir: string): DirectoryLock;
+  /**
+   * Takes the exclusive lock of a directory, or throws `locked`. Who only reads says so, and then may hold it together with
+   * other readers where nothing can be written; an implementation may take the exclusive lock for readers too.
+   */
+  lock(dir: string, use?: 'write' | 'read'): DirectoryLock;
   /** Milliseconds of a monotonic clock. */
   now(): number;
   randomFill(into: Uint8Array): void;

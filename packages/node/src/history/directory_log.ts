@@ -1,6 +1,6 @@
 /**
  * A data directory as the checks read it: its configuration, a state to begin from, and the records behind it. Nothing is
- * changed, and nothing but the lock is touched; the lock is held until `close`.
+ * changed, and nothing but the lock is touched, where it can be; the lock is held until `close`.
  *
  * The state is that before the first record where the log reaches back to the beginning, and else the oldest snapshot
  * whose log is whole: outcomes are known from there on, presence in the log from its first record on.
@@ -35,7 +35,7 @@ export function openDirectoryLog(dir: string, io: FileIo = nodeFileIo): Director
   try {
     const created = readConfigFile(io, dir);
     if (created === null) throw new OpenError('missing_config', `${dir} holds no database`);
-    lock = io.lock(dir);
+    lock = io.lock(dir, 'read');
     return openLocked(io, dir, created, lock);
   } catch (error) {
     lock?.release();

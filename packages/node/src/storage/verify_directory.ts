@@ -1,7 +1,7 @@
 /**
  * Checks a data directory without opening it for writing: the configuration, every byte of the log, every snapshot,
  * the state that log and oldest snapshot give, its invariants, and every digest on the way. Touches nothing but the lock,
- * and refuses beside a process that holds it.
+ * and where nothing can be written not even that; refuses beside a process that holds it.
  */
 import {AllocDb, bigintOfU64, checkInvariants, digestOf, U64_MAX} from '@allocdb/core';
 import {type FileIo, isWalError, joinPath, nodeFileIo, readWal, verifyWal} from '@allocdb/wal';
@@ -49,7 +49,7 @@ export function verifyDirectory(dir: string, io: FileIo = nodeFileIo): Directory
   if (created === null) throw new OpenError('missing_config', `${dir} holds no database`);
   let lock: {release(): void};
   try {
-    lock = io.lock(dir);
+    lock = io.lock(dir, 'read');
   } catch (error) {
     throw openErrorOf(error, dir);
   }

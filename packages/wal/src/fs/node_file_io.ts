@@ -94,8 +94,8 @@ class NodeFileIo implements FileIo {
     }
   }
 
-  lock(dir: string): DirectoryLock {
-    return lockDirectory(dir);
+  lock(dir: string, use: 'write' | 'read' = 'write'): DirectoryLock {
+    return lockDirectory(dir, use);
   }
 
   now(): number {
