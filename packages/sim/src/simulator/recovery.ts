@@ -13,6 +13,7 @@ import {checkpointProblem, overdueProblem} from './checkpoint_policy.ts';
 import type {Clients} from './clients.ts';
 import {type Armed, type ArmedCrash, type FailedCall, mayHalt} from './faults.ts';
 import {DIR, openOnce, type SimProcess, snapshotsOf, u64} from './process.ts';
+import {sameBytes} from './refusals.ts';
 import {comeToRest, stepUntil} from './rest.ts';
 import type {RunState} from './run_state.ts';
 import {Violation} from './violation.ts';
@@ -120,9 +121,9 @@ export class Recovery {
   rot(random: Random): void {
     const [newest, older] = snapshotsOf(this.disk);
     if (newest === undefined || older === undefined || this.#run.rotten.size > 0) return;
-    const path = `${DIR}/snapshots/snapshot-${String(newest).padStart(20, '0')}.snap`;
+    const path = snapshotPath(newest);
     this.disk.flipBit(path, random.below(this.disk.contentOf(path).length), random.below(8));
-    this.#run.rotten.add(newest);
+    this.#run.rotten.set(newest, this.disk.contentOf(path).slice());
     this.#run.counts.rotten++;
   }
 
@@ -249,8 +250,18 @@ export class Recovery {
     if (how === 'power') counts.powerCuts++;
     io.abandon(new Random(BigInt(dice)));
     this.disk = this.disk.fork(dice);
-    if (how === 'power') this.disk.restart();
+    if (how === 'power') this.#losePower();
     transcript.note(`  crash ${point ?? 'between events'} ${how}`);
+  }
+
+  /** A name that was not synced may mean an older file again, which was not damaged. */
+  #losePower(): void {
+    this.disk.restart();
+    const {rotten} = this.#run;
+    const left = snapshotsOf(this.disk);
+    for (const [lsn, damaged] of rotten) {
+      if (!left.includes(lsn) || !sameBytes(this.disk.contentOf(snapshotPath(lsn)), damaged)) rotten.delete(lsn);
+    }
   }
 
   #adopt(process: SimProcess, all: bigint | null): void {
@@ -349,6 +360,10 @@ export class Recovery {
     }
     return digest;
   }
+}
+
+function snapshotPath(lsn: bigint): string {
+  return `${DIR}/snapshots/snapshot-${String(lsn).padStart(20, '0')}.snap`;
 }
 
 /** Two long texts around the place where they part. */

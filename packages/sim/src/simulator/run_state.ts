@@ -66,8 +66,8 @@ export interface RunState {
   readonly harness: Harness;
   /** Everything through here was shown to somebody. */
   acknowledgedLsn: bigint;
-  /** Lsns of snapshots that were damaged since the last opening. */
-  readonly rotten: Set<bigint>;
+  /** Snapshots that were damaged since the last opening, by lsn, with the bytes that they have now. */
+  readonly rotten: Map<bigint, Uint8Array>;
   /** Found in a callback of the engine, which must not throw into it: reported as soon as the engine returns. */
   trouble: Violation | null;
 }
@@ -84,7 +84,7 @@ export function newRunState(schedule: Schedule, keepsTranscript: boolean, harnes
     counts: noCounts(),
     harness,
     acknowledgedLsn: start?.lsn ?? 0n,
-    rotten: new Set(),
+    rotten: new Map(),
     trouble: null,
   };
 }

@@ -77,7 +77,8 @@ export class World {
     // A damaged snapshot is set aside by an opening only.
     if (run.rotten.size > 0) recovery.crash(finalKill(random));
     for (let round = 0; round < FINAL_ROUNDS; round++) {
-      if (this.process.engine.state !== 'running') recovery.crash(finalKill(random));
+      const {engine, io} = this.process;
+      if (io.isDead || engine.state !== 'running') recovery.crash(io.endedBy ?? finalKill(random));
       await comeToRest(run, this.process, clients, random);
       if (clients.unknowns === 0) break;
       this.#askAgain();
