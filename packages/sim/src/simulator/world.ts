@@ -77,8 +77,7 @@ export class World {
     // A damaged snapshot is set aside by an opening only.
     if (run.rotten.size > 0) recovery.crash(finalKill(random));
     for (let round = 0; round < FINAL_ROUNDS; round++) {
-      const {engine, io} = this.process;
-      if (io.isDead || engine.state !== 'running') recovery.crash(io.endedBy ?? finalKill(random));
+      if (this.process.engine.state !== 'running') recovery.crash(finalKill(random));
       await comeToRest(run, this.process, clients, random);
       if (clients.unknowns === 0) break;
       this.#askAgain();
@@ -150,18 +149,22 @@ export class World {
     const {recovery, run} = this;
     await quiet();
     if (run.trouble !== null) throw run.trouble;
-    for (let by = this.process.io.endedBy; by !== null; by = this.process.io.endedBy) {
-      recovery.crash(by);
-      this.#askAgain();
-      await quiet();
-    }
+    await this.#replaceEnded();
     recovery.checkRunning();
     this.#haltedFor = this.process.engine.state === 'halted' ? this.#haltedFor + 1 : 0;
     if (this.#haltedFor < HALTED_EVENTS) return;
     this.#haltedFor = 0;
-    recovery.crash({point: null, skip: 0, how: 'kill', dice: run.counts.events});
-    this.#askAgain();
-    await quiet();
+    this.process.io.end({point: null, skip: 0, how: 'kill', dice: run.counts.events});
+    await this.#replaceEnded();
+  }
+
+  /** A new process for one that has ended; where asking again ends that one too, another. */
+  async #replaceEnded(): Promise<void> {
+    for (let by = this.process.io.endedBy; by !== null; by = this.process.io.endedBy) {
+      this.recovery.crash(by);
+      this.#askAgain();
+      await quiet();
+    }
   }
 
   #submit({client, op, command, slot, dice}: Of<'submit'>): void {
