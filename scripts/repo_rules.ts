@@ -23,7 +23,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
     workspace: [],
     external: ['@node-rs/crc32'],
     node: ['packages/wal/src/fs/'],
-    tests: ['@msgpack/msgpack'],
+    tests: ['@msgpack/msgpack', '@allocdb/campaign'],
   },
   api: {published: true, workspace: ['@allocdb/core'], external: ['@noble/hashes'], node: []},
   node: {
@@ -43,7 +43,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
     workspace: ['@allocdb/node', '@allocdb/client', '@allocdb/api'],
     external: ['commander', 'pino'],
     node: ['packages/server/'],
-    tests: ['@allocdb/sim'],
+    tests: ['@allocdb/sim', '@allocdb/campaign'],
   },
   bench: {
     published: true,
@@ -56,6 +56,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
     workspace: ['@allocdb/core', '@allocdb/wal', '@allocdb/node', '@allocdb/api'],
     external: [],
     node: ['packages/sim/src/main.ts', 'packages/sim/src/vectors.ts'],
+    tests: ['@allocdb/campaign'],
   },
   onsale: {
     published: false,
@@ -69,6 +70,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
     external: ['better-sqlite3'],
     node: ['packages/peers/'],
   },
+  campaign: {published: false, workspace: [], external: [], node: []},
 };
 
 /** Test tools: in tests and suites only, never in what is published. */

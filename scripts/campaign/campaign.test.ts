@@ -1,4 +1,6 @@
-import {spawnSync} from 'node:child_process';
+import {spawn, spawnSync} from 'node:child_process';
+import {once} from 'node:events';
+import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 import {expect, test} from 'vitest';
 import {CAMPAIGNS} from './campaigns.ts';
@@ -59,11 +61,11 @@ test('a summary says what was run, and of how much', () => {
   expect(tally.summary(61_000).at(-1)).toBe('1 violations in 1:01');
 });
 
+const SCRIPT = fileURLToPath(new URL('../campaign.ts', import.meta.url));
+const FLAGS = ['--import', 'tsx', '--conditions=@allocdb/source', SCRIPT];
+
 function campaign(...args: string[]): {status: number | null; stdout: string; stderr: string} {
-  const script = fileURLToPath(new URL('../campaign.ts', import.meta.url));
-  return spawnSync(process.execPath, ['--import', 'tsx', '--conditions=@allocdb/source', script, ...args], {
-    encoding: 'utf8',
-  });
+  return spawnSync(process.execPath, [...FLAGS, ...args], {encoding: 'utf8'});
 }
 
 test('a few seeds of each workload are run, counted and without violation', () => {
@@ -79,4 +81,35 @@ test('usage goes to standard error with 64', () => {
   const {status, stderr} = campaign('wal', '--minuets', '1');
   expect(status).toBe(64);
   expect(stderr).toMatch(/minuets[\s\S]*usage: pnpm campaign/);
+});
+
+test('an interrupt at the terminal reaches none of the servers: the cycles are brought to their end and counted', {
+  timeout: 240_000,
+}, async () => {
+  // In a group of its own, as a shell starts it; the first seed runs the server from its sources.
+  const args = [...FLAGS, 'kill', '--minutes', '60', '--workers', '1', '--seed', '4'];
+  const child = spawn(process.execPath, args, {detached: true, stdio: ['ignore', 'pipe', 'pipe']});
+  const lines: string[] = [];
+  const reader = createInterface({input: child.stdout});
+  reader.on('line', line => lines.push(line));
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk;
+  });
+  const end = once(child, 'close');
+  try {
+    // Until a cycle was counted, when the next one is under way.
+    const isCounted = (): boolean => lines.some(line => /^\d+:\d\d {2}cycles/.test(line));
+    while (!isCounted() && child.exitCode === null) await Promise.race([once(reader, 'line'), end]);
+    expect(child.exitCode, stderr).toBeNull();
+    process.kill(-Number(child.pid), 'SIGINT');
+    await end;
+  } finally {
+    if (child.exitCode === null) child.kill('SIGKILL');
+  }
+  expect(stderr).toBe('');
+  expect(lines).toContain('interrupted: ending with the counts so far');
+  expect(lines.at(-1)).toMatch(/^no violation/);
+  expect(lines.at(-2)).toMatch(/^cycles [1-9]/);
+  expect(child.exitCode).toBe(0);
 });

@@ -1,6 +1,6 @@
 // The campaigns, as data: the program that each of their processes runs, its workloads, and how counts are named in
-// what is printed. A program is given one order as JSON and answers in lines of JSON; the log's, which is the first,
-// says how (`packages/wal/test/campaign/wal_worker.ts`).
+// what is printed. A program is given one order as JSON and answers in lines of JSON; the loop that all of them share
+// says how (`packages/campaign/src/worker.ts`).
 
 export interface CountLine {
   readonly workload: string;

@@ -67,7 +67,8 @@ function start({program}: Campaign, options: CampaignOptions, index: number): Ch
   const milliseconds = minutes === null ? null : minutes * 60_000;
   const order = JSON.stringify({only, first: seed, index, step: workers, count, milliseconds});
   const args = ['--import', 'tsx', '--conditions=@allocdb/source', program, order];
-  return spawn(process.execPath, args, {cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit']});
+  // In a group of its own: an interrupt at the terminal is for this process, and must not end what a child has started.
+  return spawn(process.execPath, args, {cwd: ROOT, detached: true, stdio: ['pipe', 'pipe', 'inherit']});
 }
 
 /** Resolves when the process has ended: whether it had said that it was done. */

@@ -3,10 +3,10 @@
  * What they do and check is in `campaign/`, where `pnpm campaign wal` runs them for as long as it is told to.
  */
 
+import {addCounts} from '@allocdb/campaign';
 import {expect, test} from 'vitest';
 import {runCallFailureSeed} from './campaign/call_failures.ts';
 import {type PowerCutCounts, runPowerCutSeed} from './campaign/power_cuts.ts';
-import {addCounts} from './campaign/workload.ts';
 
 const SEEDS = 2500;
 const SCRIPTS = 4;

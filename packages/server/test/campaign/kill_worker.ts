@@ -1,64 +1,35 @@
 /**
- * A process of `pnpm campaign kill`: runs series of kills of the real server and reports on standard output, one JSON
- * value a line, as `scripts/campaign.ts` expects it: `{"counts"}` added since the last such line, `{"violation"}`, and
- * `{"done"}` at its end. When its input ends, it ends after the cycle it is in.
+ * A process of `pnpm campaign kill`: series of kills of the real server. A seed is a series of ten cycles on one directory;
+ * its counts are told after each cycle, and when the process is told to end, it ends after the cycle it is in.
  *
- * A seed is a series of ten cycles on one directory. The seed decides the workload and the plan of kills; the moment at
- * which the server is struck is never quite the same.
+ * The seed decides the workload and the plan of kills; the moment at which the server is struck is never quite the same.
+ * Not here: the loop over seeds (`@allocdb/campaign`), and what a series is (`kill_series.ts`).
  */
+import {type Counts, runWorker, type SeedContext} from '@allocdb/campaign';
 import {cleanUp} from '../command.ts';
 import {type KillCounts, runSeries} from './kill_series.ts';
 
-const WORKLOAD = 'kills';
 /** As `cyclesPerSeed` of the campaign says (`scripts/campaign/campaigns.ts`). */
 const CYCLES = 10;
 
-interface Order {
-  readonly first: number;
-  readonly index: number;
-  readonly step: number;
-  /** Seeds of all processes together; null for no bound. */
-  readonly count: number | null;
-  readonly milliseconds: number | null;
-}
-
-function report(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
-}
-
-/** Reports what was added since it was last told. */
-function reporter(): (counts: KillCounts) => void {
-  let reported: Partial<KillCounts> = {};
+/** Passes on what was added since it was last told. */
+function additions(report: SeedContext['report']): (counts: KillCounts) => void {
+  let told: Partial<KillCounts> = {};
   return counts => {
     const names = Object.keys(counts) as (keyof KillCounts)[];
-    report({counts: {[WORKLOAD]: Object.fromEntries(names.map(name => [name, counts[name] - (reported[name] ?? 0)]))}});
-    reported = {...counts};
+    report(Object.fromEntries(names.map(name => [name, counts[name] - (told[name] ?? 0)])));
+    told = {...counts};
   };
 }
 
-async function main(): Promise<void> {
-  const {first, index, step, count, milliseconds} = JSON.parse(process.argv[2] ?? '') as Order;
-  let stops = false;
-  process.stdin.on('end', () => {
-    stops = true;
-  });
-  process.stdin.resume();
-  // An interrupt reaches the whole group; who gave the order ends this process, with its last counts.
-  process.on('SIGINT', () => undefined);
-  const started = performance.now();
-  for (let turn = index; count === null || turn < count; turn += step) {
-    if (stops || (milliseconds !== null && performance.now() - started >= milliseconds)) break;
-    const seed = first + turn;
-    try {
-      const onProgress = reporter();
-      await runSeries(seed, {cycles: CYCLES, keeps: true, isOver: () => stops, onProgress});
-    } catch (error) {
-      report({violation: {workload: WORKLOAD, seed, message: (error as Error).message}});
-    }
+async function runKills(seed: number, {isOver, report}: SeedContext): Promise<Counts> {
+  try {
+    await runSeries(seed, {cycles: CYCLES, keeps: true, isOver, onProgress: additions(report)});
+  } finally {
     await cleanUp();
   }
-  report({done: true});
-  process.stdin.destroy();
+  // Everything was told on the way.
+  return {};
 }
 
-await main();
+await runWorker([{name: 'kills', weight: 1, seeds: null, run: runKills}]);

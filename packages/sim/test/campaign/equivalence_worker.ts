@@ -3,8 +3,8 @@
  * runs themselves are those of the tests (`equivalence_runs.ts`), a seed being one run; here they are only counted.
  */
 
+import {type Counts, runWorker} from '@allocdb/campaign';
 import {runSnapshots, runStream} from '../equivalence_runs.ts';
-import {type Counts, runWorker} from './seeded_worker.ts';
 
 const SNAPSHOT_REQUESTS = 150;
 

@@ -3,8 +3,8 @@
  * damaged sectors in directories of any history. The first two have an end; their seeds are the numbers of pieces
  * (`rot_damages.ts`), each of which is run once.
  */
+import {runWorker} from '@allocdb/campaign';
 import {bitChunks, damageAtRandom, editChunks, editFiles, flipBits, noCounts, type RotCounts} from '../rot_damages.ts';
-import {runWorker} from './seeded_worker.ts';
 
 const [bits, edits] = await Promise.all([bitChunks(), editChunks()]);
 

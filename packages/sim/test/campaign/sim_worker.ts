@@ -5,11 +5,11 @@
 import {writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {type Counts, runWorker} from '@allocdb/campaign';
 import {drawSchedule} from '../../src/simulator/draw_schedule.ts';
 import {runSchedule} from '../../src/simulator/run.ts';
 import {scheduleToJson} from '../../src/simulator/schedule.ts';
 import {shrinkSchedule} from '../../src/simulator/shrink.ts';
-import {type Counts, runWorker} from './seeded_worker.ts';
 
 const EVENTS = 1000;
 

@@ -1,16 +1,15 @@
 /**
- * A process of `pnpm campaign wal`: runs the workloads of the log and reports on standard output, one JSON value a line.
- *
- * It is given an `Order` (`workload.ts`) as its argument and answers with `{"counts"}`, added since the last such line,
- * with `{"totals"}`, `{"violation"}`, and at its end `{"done"}`. When its input ends, it ends.
+ * A process of `pnpm campaign wal`: the workloads of the log, and how they share the time. What each does is in a file of
+ * its own, without vitest, because tests run a few seeds of them too. Not here: the loop that runs and counts them
+ * (`@allocdb/campaign`).
  */
 
+import {runWorker, type Workload} from '@allocdb/campaign';
 import {runSurrogateLives} from '../nodedb/surrogate_lives.ts';
 import {bitChunks, runBitChunk, totalBits} from './bit_flips.ts';
 import {runCallFailureSeed} from './call_failures.ts';
 import {runDamageSeed} from './damages.ts';
 import {runPowerCutSeed} from './power_cuts.ts';
-import {runWorker, type Workload} from './workload.ts';
 
 const WORKLOADS: readonly Workload[] = [
   {name: 'power_cuts', weight: 50, seeds: null, run: runPowerCutSeed},
