@@ -3,13 +3,17 @@
  * other. The i-th arrival is due i / rate after the start and belongs to connection i modulo their number; its latency is
  * counted from the moment at which it was due, so that neither a stalled server nor a late sender hides anything.
  *
- * The sender never sleeps: in every turn of the event loop it sends what has become due, one write for each connection.
+ * In every turn of the event loop the sender sends what has become due, one write for each connection, and naps. One that
+ * never sleeps would send every command by itself and take a processor that the server's threads and the disk's need too.
  * Where all lanes of a connection are outstanding an arrival waits for the next answer, and its latency goes on.
  */
 import {performance} from 'node:perf_hooks';
 import {LaneFeed} from './lane_feed.ts';
 import {type ConnectionOwner, LoadConnection} from './load_connection.ts';
 import {Workload, type WorkloadSize} from './workload.ts';
+
+/** A nap: short beside the time of a sync, and several commands long at the rates that are of interest. */
+const NAP_MS = 0.1;
 
 /** What is told about every arrival; moments are of `performance.now()`. */
 export interface ArrivalObserver {
@@ -36,6 +40,7 @@ export class OpenLoop implements ConnectionOwner {
   readonly #taken: Float64Array;
   readonly #perMs: number;
   readonly #failed: Promise<never>;
+  readonly #bed: Int32Array = new Int32Array(new SharedArrayBuffer(4));
   #fail: (error: Error) => void = () => undefined;
   #startMs: number = 0;
   #nowMs: number = 0;
@@ -120,6 +125,8 @@ export class OpenLoop implements ConnectionOwner {
     const nowMs = performance.now();
     const due = Math.min(this.#end, this.#dueAt(nowMs));
     for (const connection of this.#connections) this.#sendDue(connection, due, nowMs);
+    // No timer is as short as this.
+    Atomics.wait(this.#bed, 0, 0, NAP_MS);
     setImmediate(() => this.#pump());
   }
 

@@ -9,8 +9,8 @@ export interface WalMetrics {
   readonly bytesWritten: number;
   readonly syncs: number;
   readonly lastSyncMs: number;
-  /** Moving average over about eight syncs; decides between blocking and the thread pool in adaptive mode. */
-  readonly averageSyncMs: number;
+  /** What a sync takes when nothing is in its way, estimated low; decides between blocking and the thread pool. */
+  readonly unhinderedSyncMs: number;
   readonly segments: number;
   /** Segments that were begun since opening. */
   readonly rolls: number;

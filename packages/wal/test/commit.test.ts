@@ -150,21 +150,47 @@ test('a frame frozen by hand goes before what a commit adds', async () => {
   }
 });
 
-test('adaptive mode follows the time that syncs take', async () => {
-  const disk = new SimDisk();
-  const wal = openSmall(disk, {commitMode: 'adaptive'});
-  expect(wal.prefersInline).toBe(true);
-  disk.syncMs = 5;
-  commitFrame(wal, 1);
-  commitFrame(wal, 1);
-  expect(wal.prefersInline).toBe(false);
-  expect(wal.metrics.lastSyncMs).toBeCloseTo(5, 1);
-  disk.syncMs = 0.05;
-  for (let i = 0; i < 60; i++) {
+/** Commits with syncs of so many milliseconds until the log would rather do the other; says how many it took. */
+async function commitsToSwitch(wal: Wal, disk: SimDisk, syncMs: number): Promise<number> {
+  const {prefersInline} = wal;
+  disk.syncMs = syncMs;
+  for (let commits = 1; commits < 100; commits++) {
     append(wal);
     await wal.commit();
+    if (wal.prefersInline !== prefersInline) return commits;
   }
+  return Number.POSITIVE_INFINITY;
+}
+
+test('adaptive mode follows the time that syncs take', async () => {
+  const disk = new SimDisk();
+  disk.syncMs = 0.2;
+  const wal = openSmall(disk, {commitMode: 'adaptive'});
+  commitFrame(wal, 1);
   expect(wal.prefersInline).toBe(true);
+  expect(await commitsToSwitch(wal, disk, 0.45)).toBe(Number.POSITIVE_INFINITY);
+  const slower = await commitsToSwitch(wal, disk, 5);
+  expect(slower).toBeLessThan(10);
+  expect(wal.prefersInline).toBe(false);
+  expect(wal.metrics.lastSyncMs).toBeCloseTo(5, 1);
+  expect(await commitsToSwitch(wal, disk, 0.05)).toBeLessThan(10);
+  expect(wal.prefersInline).toBe(true);
+});
+
+test('adaptive mode asks for the disk, not for what is in its way: slow syncs among fast ones change nothing', async () => {
+  const disk = new SimDisk();
+  disk.syncMs = 0.2;
+  const wal = openSmall(disk, {commitMode: 'adaptive'});
+  for (let i = 0; i < 200; i++) {
+    disk.syncMs = i % 4 === 3 ? 1.5 : 0.2;
+    commitFrame(wal, 1);
+    expect(wal.prefersInline).toBe(true);
+  }
+  expect(wal.metrics.unhinderedSyncMs).toBeLessThan(0.5);
+});
+
+test('the other modes do not ask', () => {
+  const disk = new SimDisk();
   expect([openSmall(new SimDisk(), {commitMode: 'async'}).prefersInline]).toEqual([false]);
   disk.syncMs = 5;
   const inline = openSmall(new SimDisk(), {commitMode: 'inline'});

@@ -156,14 +156,14 @@ export class RawLog {
   /** Everything counted, as an object that is made for each call. */
   get metrics(): WalMetrics {
     const {frames, records, bytesWritten, segments} = this.writer;
-    const {syncs, lastMs, averageMs} = this.meter;
+    const {syncs, lastMs, unhinderedMs} = this.meter;
     return {
       frames,
       records,
       bytesWritten,
       syncs,
       lastSyncMs: lastMs,
-      averageSyncMs: averageMs,
+      unhinderedSyncMs: unhinderedMs,
       segments: segments.segments.length,
       rolls: segments.rolls,
       sparesReady: this.spares.readyCount,
