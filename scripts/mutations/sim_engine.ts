@@ -165,8 +165,8 @@ export const SIM_ENGINE_MUTATIONS: readonly Mutation[] = [
   broken(
     'three snapshots are kept',
     CHECKPOINTER,
-    'lsns.slice(KEPT_SNAPSHOTS)) this',
-    'lsns.slice(KEPT_SNAPSHOTS + 1)) this',
+    'lsns.slice(KEPT_SNAPSHOTS)) await',
+    'lsns.slice(KEPT_SNAPSHOTS + 1)) await',
   ),
   broken(
     'a rotten snapshot is the end',

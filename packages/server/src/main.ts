@@ -62,7 +62,7 @@ function program(): Command {
     .option('--token-file <file>', 'let in only who presents the token in this file')
     .option('--max-connections <n>', 'most connections at a time', whole(1, 100_000), 1000)
     .option('--checkpoint-every-mib <n>', 'log bytes between checkpoints', whole(1, 1_000_000), 256)
-    .option('--checkpoint-mib-per-second <n>', 'disk rate of a checkpoint', whole(1, 100_000), 128)
+    .option('--checkpoint-mib-per-second <n>', 'disk rate of a checkpoint', whole(1, 100_000), 32)
     .option('--retain-log-mib <n>', 'log kept beyond what recovery needs', whole(0, 100_000_000), 8192)
     .action((dir: string, flags: ServeFlags) => serve(dir, flags));
   command

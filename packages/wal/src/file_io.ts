@@ -30,6 +30,8 @@ export interface FileIo {
   rename(from: string, to: string): void;
   renameAsync(from: string, to: string): Promise<void>;
   unlink(path: string): void;
+  /** The same on the thread pool: to let go of a large file takes as long as it has pages in memory. */
+  unlinkAsync(path: string): Promise<void>;
   /** Names in a directory, sorted. */
   list(dir: string): string[];
   /** Creates one directory; false where it already is. */

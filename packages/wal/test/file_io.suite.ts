@@ -70,13 +70,16 @@ export function runFileIoSuite(name: string, make: () => {io: FileIo; dir: strin
       for (const call of calls) expect(codeOf(call)).toBe('ENOENT');
     });
 
-    test('the asynchronous rename and directory sync do the same, and fail the same', async () => {
+    test('the asynchronous rename, removal and directory sync do the same, and fail the same', async () => {
       const {io, dir} = make();
       io.close(io.open(joinPath(dir, 'a'), 'create'));
       await io.renameAsync(joinPath(dir, 'a'), joinPath(dir, 'b'));
       await io.syncDirAsync(dir);
       expect(io.list(dir)).toEqual(['b']);
       await expect(io.renameAsync(joinPath(dir, 'a'), joinPath(dir, 'c'))).rejects.toMatchObject({code: 'ENOENT'});
+      await io.unlinkAsync(joinPath(dir, 'b'));
+      expect(io.list(dir)).toEqual([]);
+      await expect(io.unlinkAsync(joinPath(dir, 'b'))).rejects.toMatchObject({code: 'ENOENT'});
       await expect(io.syncDirAsync(joinPath(dir, 'none'))).rejects.toMatchObject({code: 'ENOENT'});
     });
 

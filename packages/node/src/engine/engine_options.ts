@@ -35,6 +35,6 @@ export interface EngineOptions {
 /** What becomes of checkpoints where nothing was said. */
 export const DEFAULT_CHECKPOINT: CheckpointOptions = {
   everyLogBytes: 256 << 20,
-  bytesPerSecond: 128 << 20,
+  bytesPerSecond: 32 << 20,
   retainLogBytes: 0,
 };

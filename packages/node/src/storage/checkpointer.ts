@@ -166,11 +166,12 @@ export class Checkpointer {
     if (this.stopping) throw new Error('the checkpoint was given up because the engine is closing');
   }
 
-  /** One file a turn: each removal syncs a directory, and commands wait meanwhile. */
+  /** Snapshots on the thread pool: the pages of a large one take long to go. Of the log one file a turn. */
   private async prune(): Promise<void> {
-    const lsns = snapshotLsns(this.io, this.snapshotDir);
-    for (const lsn of lsns.slice(KEPT_SNAPSHOTS)) this.io.unlink(joinPath(this.snapshotDir, snapshotName(lsn)));
-    if (lsns.length > KEPT_SNAPSHOTS) this.io.syncDir(this.snapshotDir);
+    const {io, snapshotDir} = this;
+    const lsns = snapshotLsns(io, snapshotDir);
+    for (const lsn of lsns.slice(KEPT_SNAPSHOTS)) await io.unlinkAsync(joinPath(snapshotDir, snapshotName(lsn)));
+    if (lsns.length > KEPT_SNAPSHOTS) await io.syncDirAsync(snapshotDir);
     const previous = lsns[KEPT_SNAPSHOTS - 1];
     if (previous === undefined) return;
     const needed = previous + 1n;

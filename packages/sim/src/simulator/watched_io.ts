@@ -153,6 +153,10 @@ export class WatchedIo implements FileIo {
     if (fileKindOf(path) === 'segment') this.#truncated = true;
   }
 
+  unlinkAsync(path: string): Promise<void> {
+    return this.#later(path, () => this.unlink(path));
+  }
+
   list(dir: string): string[] {
     return this.#call('list', dir, () => this.disk.list(dir));
   }

@@ -62,6 +62,10 @@ class NodeFileIo implements FileIo {
     fs.unlinkSync(path);
   }
 
+  unlinkAsync(path: string): Promise<void> {
+    return fs.promises.unlink(path);
+  }
+
   list(dir: string): string[] {
     return fs.readdirSync(dir).sort();
   }

@@ -117,6 +117,10 @@ export class SimSystem implements FileIo {
     this.names.remove(path);
   }
 
+  unlinkAsync(path: string): Promise<void> {
+    return this.#later(() => this.unlink(path));
+  }
+
   list(dir: string): string[] {
     this.#call();
     if (this.names.get(dir) !== 'directory') throw systemError('ENOENT', dir);
