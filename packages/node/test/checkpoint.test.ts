@@ -6,6 +6,7 @@ import {AllocDb, digestOf} from '@allocdb/core';
 import {readWal} from '@allocdb/wal';
 import {SimDisk} from '@allocdb/wal/testing';
 import {describe, expect, test} from 'vitest';
+import type {Scheduler} from '../src/clock.ts';
 import {type DatabaseConfig, type EngineOptions, type SingleNodeEngine, verifyDirectory} from '../src/index.ts';
 import {Replayer} from '../src/storage/replay.ts';
 import {snapshotName} from '../src/storage/snapshot_format.ts';
@@ -47,6 +48,16 @@ const LARGE: DatabaseConfig = configWith(
   {maxSubmissionQueue: 20_000},
   {maxResources: 9000, maxReservations: 4000, maxOperations: 30_000, maxExpirationBucketLen: 4000},
 );
+
+/** Every look at its clock takes a while, and whoever sleeps moves it: what copying takes is counted in looks. */
+class SlowClock extends SimDisk {
+  clockMs: number = 0;
+
+  override now(): number {
+    this.clockMs += 0.5;
+    return this.clockMs;
+  }
+}
 
 function digestInFile(disk: SimDisk, lsn: bigint, core: DatabaseConfig['core']): bigint {
   const db = new AllocDb(core, new Int32Array(8).fill(3));
@@ -301,4 +312,23 @@ describe('nothing that happens during a checkpoint changes the state', () => {
       }
     }
   });
+});
+
+test.each([
+  {limit: 'a tenth of the event loop', bytesPerSecond: 1e12, leastMs: (blocks: number) => blocks * 0.5 * 10},
+  {limit: 'the rate of bytes', bytesPerSecond: 10_000, leastMs: (_: number, bytes: number) => (bytes - 1000) / 10},
+])('writing a snapshot takes no more than $limit', async ({bytesPerSecond, leastMs}) => {
+  const disk = new SlowClock();
+  const sleep = async (ms: number): Promise<void> => {
+    disk.clockMs += ms;
+    await turns(1);
+  };
+  const scheduler: Scheduler = {endOfTurn: action => void setImmediate(action), later: () => () => undefined, sleep};
+  const engine = openOn(disk, {config: LARGE, scheduler, checkpoint: {bytesPerSecond}});
+  engine.handleApiRequest(batch(6000, 1n));
+  const blocksMin = 6;
+  const {bytes, durationMs} = await engine.checkpoint();
+  expect(bytes).toBeGreaterThan(blocksMin * 64 * 1024);
+  expect(durationMs).toBeGreaterThan(leastMs(blocksMin, bytes));
+  await engine.close();
 });

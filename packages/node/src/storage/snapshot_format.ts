@@ -36,7 +36,7 @@ export const HEADER = {
 export const BLOCK = {SECTION: 0, RECORDS: 4, LENGTH: 8, CHECKSUM: 12, HEADER_BYTES: 16} as const;
 
 /** Records' bytes of a block, unless a single record is larger. */
-export const BLOCK_RECORD_BYTES: number = 256 * 1024;
+export const BLOCK_RECORD_BYTES: number = 64 * 1024;
 
 /** Section of the block that ends the file. */
 export const TRAILER_SECTION = 0;

@@ -29,8 +29,11 @@ export interface SnapshotInfo {
   readonly bytes: number;
 }
 
-/** Told after each block how many bytes are written; waits as long as the allowed rate wants. */
-export type Pace = (bytesWritten: number) => Promise<void>;
+/**
+ * Told after each block how many bytes are written, and for how many milliseconds copying has kept the event loop so far;
+ * waits as long as the allowed rates want.
+ */
+export type Pace = (bytesWritten: number, busyMs: number) => Promise<void>;
 
 export class SnapshotWriter {
   readonly lsn: bigint;
@@ -84,37 +87,42 @@ export class SnapshotWriter {
   }
 
   private async copy(pace: Pace): Promise<number> {
-    const {reader, words} = this;
+    const {io, reader, words} = this;
     let at: number = HEADER.BYTES;
     let synced = at;
+    let busyMs = 0;
     for (const section of [SECTION.RESOURCES, SECTION.RESERVATIONS, SECTION.OPERATIONS]) {
       for (;;) {
+        const begun = io.now();
         const count = reader.read(section, words);
         if (count === 0) break;
-        at = await this.writeBlock(section, reader.records, 4 * count, at);
+        const length = this.sealBlock(section, reader.records, 4 * count);
+        busyMs += io.now() - begun;
+        await writeFullyAsync(io, this.handle, this.bytes, length, at);
+        at += length;
         if (at - synced >= SYNC_BYTES) {
-          await this.io.datasyncAsync(this.handle);
+          await io.datasyncAsync(this.handle);
           synced = at;
         }
-        await pace(at);
+        await pace(at, busyMs);
       }
     }
     for (let lane = 0; lane < 4; lane++) words[lane] = reader.digest.lanes[lane] ?? 0;
-    at = await this.writeBlock(TRAILER_SECTION, 0, DIGEST_BYTES, at);
+    const length = this.sealBlock(TRAILER_SECTION, 0, DIGEST_BYTES);
+    await writeFullyAsync(io, this.handle, this.bytes, length, at);
     await this.writeHeader();
-    return at;
+    return at + length;
   }
 
-  private async writeBlock(section: number, records: number, length: number, at: number): Promise<number> {
+  /** Puts the header before the `length` bytes of records in the buffer; returns the bytes of both. */
+  private sealBlock(section: number, records: number, length: number): number {
     const {view, bytes} = this;
     view.setUint32(BLOCK.SECTION, section, true);
     view.setUint32(BLOCK.RECORDS, records, true);
     view.setUint32(BLOCK.LENGTH, length, true);
-    const end = BLOCK.HEADER_BYTES + length;
     const head = crc32c(bytes, 0, BLOCK.CHECKSUM, 0);
     view.setInt32(BLOCK.CHECKSUM, crc32c(bytes, BLOCK.HEADER_BYTES, length, head), true);
-    await writeFullyAsync(this.io, this.handle, bytes, end, at);
-    return at + end;
+    return BLOCK.HEADER_BYTES + length;
   }
 
   private async writeHeader(): Promise<void> {
