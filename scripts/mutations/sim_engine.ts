@@ -2,7 +2,7 @@
 // what a checkpoint may leave out and cut off, what replay must repeat. The simulator must notice each.
 // Not here: the log itself (`wal_*.ts`) and the state's invariants (`sim_invariants.ts`).
 import type {Mutation} from './mutation.ts';
-import {FIRST_SEEDS} from './sim_killers.ts';
+import {breaking} from './sim_killers.ts';
 
 const STEPPER = 'packages/node/src/engine/stepper.ts';
 const ENGINE = 'packages/node/src/engine/single_node_engine.ts';
@@ -15,14 +15,7 @@ const WAL = 'packages/wal/src/wal.ts';
 const SPARES = 'packages/wal/src/write/spare_pool.ts';
 const TRANSITIONS = 'packages/core/src/machine/transitions.ts';
 
-const broken = (name: string, file: string, find: string, replace: string, occurrence?: number): Mutation => ({
-  name: `simulator engine: ${name}`,
-  file,
-  find,
-  replace,
-  killedBy: FIRST_SEEDS,
-  ...(occurrence === undefined ? {} : {occurrence}),
-});
+const broken = breaking('simulator engine:');
 
 export const SIM_ENGINE_MUTATIONS: readonly Mutation[] = [
   broken(

@@ -3,7 +3,7 @@
 // first of its seeds: it knows nothing of how the tables are built.
 // Not here: promises of the engine around the state (`sim_engine.ts`).
 import type {Mutation} from './mutation.ts';
-import {FIRST_SEEDS} from './sim_killers.ts';
+import {breaking} from './sim_killers.ts';
 
 const MACHINE = 'packages/core/src/machine';
 const TABLE = 'packages/core/src/table';
@@ -39,14 +39,7 @@ const SCHEDULED_IN_FRONT = `
     }
     const tail = tails[bucket];`;
 
-const broken = (name: string, file: string, find: string, replace: string, occurrence?: number): Mutation => ({
-  name: `simulator invariant ${name}`,
-  file,
-  find,
-  replace,
-  killedBy: FIRST_SEEDS,
-  ...(occurrence === undefined ? {} : {occurrence}),
-});
+const broken = breaking('simulator invariant');
 
 export const SIM_INVARIANT_MUTATIONS: readonly Mutation[] = [
   // At most one live reservation owns a resource.

@@ -136,11 +136,7 @@ export class SyncSubject implements FrameSubject {
   }
 
   submitChunk(view: DataView, bytes: Uint8Array, end: number): void {
-    for (let at = 0; at < end; ) {
-      const length = view.getInt32(at, true);
-      this.submit(view, bytes, at + PREFIX_BYTES, length);
-      at += PREFIX_BYTES + length;
-    }
+    submitEach(this, view, bytes, end);
   }
 
   close(): Promise<void> {
@@ -176,11 +172,7 @@ export class BareSubject implements FrameSubject {
   }
 
   submitChunk(view: DataView, bytes: Uint8Array, end: number): void {
-    for (let at = 0; at < end; ) {
-      const length = view.getInt32(at, true);
-      this.submit(view, bytes, at + PREFIX_BYTES, length);
-      at += PREFIX_BYTES + length;
-    }
+    submitEach(this, view, bytes, end);
   }
 
   close(): Promise<void> {
@@ -192,5 +184,14 @@ export class BareSubject implements FrameSubject {
     this.#turnScheduled = false;
     this.#file.commit();
     this.onAnswers(this.#answers.take());
+  }
+}
+
+/** A chunk, request by request. */
+function submitEach(subject: FrameSubject, view: DataView, bytes: Uint8Array, end: number): void {
+  for (let at = 0; at < end; ) {
+    const length = view.getInt32(at, true);
+    subject.submit(view, bytes, at + PREFIX_BYTES, length);
+    at += PREFIX_BYTES + length;
   }
 }

@@ -90,6 +90,10 @@ function isCreated(disk: SimDisk): boolean {
   }
 }
 
+export function snapshotPath(lsn: bigint): string {
+  return `${SNAPSHOT_DIR}/snapshot-${String(lsn).padStart(20, '0')}.snap`;
+}
+
 /** Lsns of the snapshots that lie there under their final names, newest first. */
 export function snapshotsOf(disk: SimDisk): bigint[] {
   try {

@@ -12,7 +12,7 @@ import {Random} from '../random.ts';
 import {checkpointProblem, overdueProblem} from './checkpoint_policy.ts';
 import type {Clients} from './clients.ts';
 import {type Armed, type ArmedCrash, type FailedCall, mayHalt} from './faults.ts';
-import {DIR, openOnce, type SimProcess, snapshotsOf, u64} from './process.ts';
+import {DIR, openOnce, type SimProcess, snapshotPath, snapshotsOf, u64} from './process.ts';
 import {sameBytes} from './refusals.ts';
 import {comeToRest, stepUntil} from './rest.ts';
 import type {RunState} from './run_state.ts';
@@ -360,10 +360,6 @@ export class Recovery {
     }
     return digest;
   }
-}
-
-function snapshotPath(lsn: bigint): string {
-  return `${DIR}/snapshots/snapshot-${String(lsn).padStart(20, '0')}.snap`;
 }
 
 /** Two long texts around the place where they part. */

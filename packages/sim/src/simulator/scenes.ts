@@ -25,12 +25,7 @@ export const SCENES: readonly [Scene, ...Scene[]] = [
   ],
   // Many holds fall due at once, behind a frame that is nearly full.
   (random, client, op, settings) => [
-    {do: 'rest', dice: random.u32()},
-    batch(random, client, op, 'create_resource', 4),
-    batch(random, client, op + 4, 'reserve', 8),
-    {do: 'rest', dice: random.u32()},
-    {do: 'clock', slot: 'window', dice: random.u32()},
-    {do: 'clock', slot: 'window', dice: random.u32()},
+    ...overdueHolds(random, client, op),
     batch(random, client, op + 12, 'create_resource', Math.max(1, commandsInFrame(settings) - random.below(4))),
     {do: 'tick', client, slot: 'step', dice: random.u32()},
     random.chance(50) ? {do: 'turn'} : crash(random),
@@ -77,12 +72,7 @@ export const SCENES: readonly [Scene, ...Scene[]] = [
   ],
   // A tick finds the open frame nearly full while another one is being written.
   (random, client, op, settings) => [
-    {do: 'rest', dice: random.u32()},
-    batch(random, client, op, 'create_resource', 4),
-    batch(random, client, op + 4, 'reserve', 8),
-    {do: 'rest', dice: random.u32()},
-    {do: 'clock', slot: 'window', dice: random.u32()},
-    {do: 'clock', slot: 'window', dice: random.u32()},
+    ...overdueHolds(random, client, op),
     {do: 'turn'},
     submit(random, client, op + 12, 'create_resource', 'stall'),
     {do: 'turn'},
@@ -157,6 +147,18 @@ function commandsInFrame({maxFrameBytes}: Settings): number {
 /** A batch is taken whatever its size while nothing else waits. */
 function batch(random: Random, client: number, op: number, command: Command['kind'], length: number): SimEvent {
   return {do: 'batch', client, op, commands: Array.from({length}, () => command), slot: 'stall', dice: random.u32()};
+}
+
+/** Many holds that fall due at once; takes twelve operations. */
+function overdueHolds(random: Random, client: number, op: number): SimEvent[] {
+  return [
+    {do: 'rest', dice: random.u32()},
+    batch(random, client, op, 'create_resource', 4),
+    batch(random, client, op + 4, 'reserve', 8),
+    {do: 'rest', dice: random.u32()},
+    {do: 'clock', slot: 'window', dice: random.u32()},
+    {do: 'clock', slot: 'window', dice: random.u32()},
+  ];
 }
 
 export function crash(random: Random): SimEvent {
