@@ -2,6 +2,7 @@
 // "@allocdb/source" export, so nothing has to be built first. Each package is a project of its own
 // (vitest run --project @allocdb/core); "extends" hands it these settings, which a bare directory would not get.
 import {existsSync, readdirSync} from 'node:fs';
+import {availableParallelism} from 'node:os';
 import {fileURLToPath} from 'node:url';
 import {defineConfig} from 'vitest/config';
 
@@ -16,6 +17,8 @@ export default defineConfig({
   resolve: {conditions},
   ssr: {resolve: {conditions}},
   test: {
+    // One more than there are cores: tests of whole processes wait for these more than they compute.
+    maxWorkers: availableParallelism() + 1,
     projects: projects.map(({name, root}) => ({
       extends: true,
       root,

@@ -199,6 +199,7 @@ export const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
           ['kills', 'kills'],
           ['inRecovery', 'during recovery'],
           ['inCheckpoint', 'during a checkpoint'],
+          ['behindCheckpoint', 'behind one'],
           ['answers', 'answers'],
           ['askedAgain', 'acknowledged asked again'],
           ['unanswered', 'unanswered settled'],

@@ -56,6 +56,7 @@ async function violation(seed: number, options: SeriesOptions): Promise<string> 
 const goesOn: SeriesOptions['goesOn'] = {
   cycles: 25,
   until: ({inRecovery, inCheckpoint}) => inRecovery > 0 && inCheckpoint > 0,
+  ends: 'in_checkpoint',
 };
 
 test('five cycles: every answer is given again, every open operation is settled, and the history is sound', {
@@ -93,7 +94,7 @@ test('a log that is cut behind snapshots: the history is sound before them and b
   const {counts, report, dir, history} = await runSeries(4, {
     cycles: 4,
     cutsLog: true,
-    goesOn: {cycles: 25, until: isCut},
+    goesOn: {cycles: 25, until: isCut, ends: 'behind_checkpoint'},
   });
   expect(counts.findings).toBe(0);
   const {firstLsn = 0n, replayedFrom = 0n} = report.log ?? {};

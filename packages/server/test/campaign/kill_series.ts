@@ -22,16 +22,25 @@ import {KillWorkload, RESOURCES} from './kill_workload.ts';
 const CONNECTIONS = 32;
 const SLOT_MS = 10;
 const AGAIN_MS = 60_000;
+/** The slowest checkpoint at 1 MiB/s takes a fraction of it. */
+const CHECKPOINT_MS = 30_000;
 const AGAIN_BATCH = 128;
 const SMALL_TICK = 1000;
 
 /** A promise that did not hold. */
 export class KillViolation extends Error {}
 
+/** When a server is killed: after some answers, some time into a checkpoint, or some time behind the end of one. */
+export type MomentToDie = 'among_answers' | 'in_checkpoint' | 'behind_checkpoint';
+
 export interface SeriesOptions {
   readonly cycles: number;
-  /** Goes on behind `cycles` until this holds, for as many cycles more at most. */
-  readonly goesOn?: {readonly cycles: number; readonly until: (counts: KillCounts, dir: string) => boolean};
+  /** Goes on behind `cycles` until this holds, for as many cycles more at most, which end as told; else the seed decides. */
+  readonly goesOn?: {
+    readonly cycles: number;
+    readonly until: (counts: KillCounts, dir: string) => boolean;
+    readonly ends?: MomentToDie;
+  };
   /** Whether the log is in small segments that are cut as soon as they can be; else the seed decides. */
   readonly cutsLog?: boolean;
   /** Asked after each cycle: whether the series is to end before its time, complete as far as it has come. */
@@ -54,6 +63,7 @@ export type KillCounts = Record<
   | 'kills'
   | 'inRecovery'
   | 'inCheckpoint'
+  | 'behindCheckpoint'
   | 'answers'
   | 'askedAgain'
   | 'unanswered'
@@ -101,6 +111,7 @@ class Series {
     kills: 0,
     inRecovery: 0,
     inCheckpoint: 0,
+    behindCheckpoint: 0,
     answers: 0,
     askedAgain: 0,
     unanswered: 0,
@@ -133,7 +144,8 @@ class Series {
     const before = `${this.#dir}.before`;
     for (let cycle = 1; this.#isToRun(cycle); cycle++) {
       if (afterKill !== undefined && cycle > 1) cpSync(this.#dir, before, {recursive: true});
-      await this.#live();
+      const ends = cycle > this.#options.cycles ? this.#options.goesOn?.ends : undefined;
+      await this.#live(ends ?? this.#drawMoment());
       this.#counts.cycles++;
       afterKill?.(this.#dir, cycle, before);
       rmSync(before, {recursive: true, force: true});
@@ -162,7 +174,7 @@ class Series {
   }
 
   /** From a start, which may be killed a few times before it succeeds, to a kill. */
-  async #live(): Promise<void> {
+  async #live(ends: MomentToDie): Promise<void> {
     const random = this.#random;
     while (this.#lives > 0 && random.chance(30)) await this.#dieInRecovery();
     const server = this.#start();
@@ -176,7 +188,7 @@ class Series {
     else await withDeadline(asked, 'every operation to be answered again', AGAIN_MS);
     let isOver = false;
     const busy = clients.map(client => keepBusy(client, clients, this.#workload, random, this.#recorder, () => isOver));
-    await this.#momentToDie(server);
+    await this.#until(ends, server);
     const wasListening = server.listens;
     const end = await server.kill();
     isOver = true;
@@ -187,18 +199,29 @@ class Series {
     }
     this.#counts.kills++;
     if (server.isInCheckpoint) this.#counts.inCheckpoint++;
+    else if (server.checkpoints > 0) this.#counts.behindCheckpoint++;
   }
 
-  /** After some answers, or some time into a checkpoint. */
-  async #momentToDie(server: KillServer): Promise<void> {
+  #drawMoment(): MomentToDie {
+    const percent = this.#random.below(100);
+    if (percent < 65) return 'among_answers';
+    return percent < 85 ? 'in_checkpoint' : 'behind_checkpoint';
+  }
+
+  async #until(moment: MomentToDie, server: KillServer): Promise<void> {
     const random = this.#random;
     const recorder = this.#recorder;
-    const isForCheckpoint = random.chance(35);
+    const isAmongAnswers = moment === 'among_answers';
     // A checkpoint begins after a MiB of log, which takes about so many answers.
-    const answers = recorder.answers + (isForCheckpoint ? 9000 : random.between(100, 2000));
-    const delayMs = random.below(isForCheckpoint ? 30 : 12);
-    while (!server.hasEnded && recorder.answers < answers && !(isForCheckpoint && server.isInCheckpoint))
-      await pause(1);
+    const answers = recorder.answers + (isAmongAnswers ? random.between(100, 2000) : 9000);
+    const delayMs = random.below(isAmongAnswers ? 12 : 30);
+    const deadline = performance.now() + CHECKPOINT_MS;
+    const isReached = (): boolean => {
+      if (server.hasEnded) return true;
+      if (moment === 'behind_checkpoint') return server.checkpoints > 0 || performance.now() > deadline;
+      return recorder.answers >= answers || (moment === 'in_checkpoint' && server.isInCheckpoint);
+    };
+    while (!isReached()) await pause(1);
     await pause(delayMs);
   }
 

@@ -73,6 +73,11 @@ export class KillServer {
     return this.events.findLast(({event}) => event.startsWith('checkpoint_'))?.event === 'checkpoint_started';
   }
 
+  /** Checkpoints that it has told of as finished. */
+  get checkpoints(): number {
+    return this.events.filter(({event}) => event === 'checkpoint_finished').length;
+  }
+
   /** Resolves when it holds its directory: from now on it recovers, until it listens. False where it ended before. */
   async recovering(): Promise<boolean> {
     while (!this.hasEnded && !this.listens) {
