@@ -5,7 +5,7 @@
  */
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import {configToJson} from '@allocdb/node';
+import {configToJson, DEFAULT_CHECKPOINT} from '@allocdb/node';
 import {CheckpointPhases} from './checkpoint_phases.ts';
 import {type CheckpointPlan, checkpointPlan, shortWindows} from './checkpoint_plan.ts';
 import {numberIn, runMeasurement} from './child_process.ts';
@@ -30,8 +30,7 @@ const OPEN_TIMEOUT_MS = 600_000;
 const COMMAND_BYTES = 84;
 const FRAME_BYTES = 300;
 const FRAMES_PER_SECOND_MAX = 5000;
-/** Rate of a checkpoint that is paced as `serve` paces it, and what its syncs add. */
-const SNAPSHOT_BYTES_PER_SECOND: number = 128 << 20;
+/** How much longer a checkpoint takes than its rate allows, by its syncs and the load. */
 const SNAPSHOT_SLACK = 1.3;
 /** How much longer than expected the checkpoints may take before the run is given up, and how long at least. */
 const PATIENCE = 10;
@@ -67,7 +66,7 @@ async function rateOf({options, dir}: CheckpointContext, resources: number): Pro
 
 /** Seconds between two checkpoints, of which the measured ones are undisturbed. */
 function secondsBetween({warmUpSeconds, seconds}: BenchOptions, snapshotBytes: number): number {
-  return warmUpSeconds + seconds + (SNAPSHOT_SLACK * snapshotBytes) / SNAPSHOT_BYTES_PER_SECOND;
+  return warmUpSeconds + seconds + (SNAPSHOT_SLACK * snapshotBytes) / DEFAULT_CHECKPOINT.bytesPerSecond;
 }
 
 async function load(

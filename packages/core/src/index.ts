@@ -53,7 +53,7 @@ export {
   type ResultName,
 } from './result.ts';
 export {digestOf} from './snapshot/digest_of.ts';
-export {RECORD_FORMAT, RESERVATION_RECORD, RESOURCE_RECORD, SECTION} from './snapshot/record_codec.ts';
+export {RECORD_FORMAT, RESERVATION_RECORD, RESOURCE_RECORD, SECTION, SNAPSHOT_ORDER} from './snapshot/record_codec.ts';
 export {SnapshotLoader} from './snapshot/snapshot_loader.ts';
 export {type SectionCounts, type SnapshotPosition, SnapshotReader} from './snapshot/snapshot_reader.ts';
 export {GRANT_FLAG, OPERATION} from './table/operation_table.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
-import {AllocDb, bigintOfU128, SnapshotReader} from '../src/index.ts';
+import {AllocDb, bigintOfU128, SNAPSHOT_ORDER, SnapshotReader} from '../src/index.ts';
 import {Machine} from './machine.ts';
-import {type Block, loadInto, readBlock, SECTIONS, sectionWords, takeSnapshot} from './snapshots.ts';
+import {type Block, loadInto, readBlock, sectionWords, takeSnapshot} from './snapshots.ts';
 import {configs, type Step, Stepper, steps} from './streams.ts';
 
 const OTHER_SEED = Int32Array.of(9, 8, 7, 6, 5, 4, 3, 2);
@@ -18,13 +18,13 @@ class Drain {
   }
 
   get isDone(): boolean {
-    return this.section === SECTIONS.length;
+    return this.section === SNAPSHOT_ORDER.length;
   }
 
   /** Reads one block; `extra` is room beyond the least that a read must be given. */
   read(extra: number): void {
     while (!this.isDone) {
-      const block = readBlock(this.reader, SECTIONS[this.section], this.reader.recordWordsMax + extra);
+      const block = readBlock(this.reader, SNAPSHOT_ORDER[this.section], this.reader.recordWordsMax + extra);
       if (block !== null) {
         this.blocks.push(block);
         return;
@@ -71,15 +71,15 @@ describe('a snapshot that is read while commands are applied', () => {
         while (!drain.isDone) drain.read(extra[0]);
         drain.reader.end();
 
-        for (const section of SECTIONS) {
+        for (const section of SNAPSHOT_ORDER) {
           expect(sectionWords(drain.blocks, section)).toEqual(sectionWords(atOnce.blocks, section));
         }
         expect(bigintOfU128(drain.reader.digest.lanes, 0)).toBe(digest);
         const {counts, position} = drain.reader;
-        const records = SECTIONS.map(section =>
+        const records = SNAPSHOT_ORDER.map(section =>
           drain.blocks.reduce((sum, block) => sum + (block.section === section ? block.records : 0), 0),
         );
-        expect(records).toEqual([counts.resources, counts.reservations, counts.operations]);
+        expect(records).toEqual([counts.operations, counts.resources, counts.reservations]);
 
         expect(loadInto(loaded.db, {position, blocks: drain.blocks, digest})).toEqual({problem: null, digest});
         expect(loaded.digest()).toBe(digest);
@@ -136,6 +136,6 @@ describe('a snapshot', () => {
   test('must be given room for its largest record, or a section would seem to be at its end', () => {
     const reader = new SnapshotReader(new Machine().db);
     const room = new Int32Array(reader.recordWordsMax - 1);
-    expect(() => reader.read(SECTIONS[0], room)).toThrow('there is room for the largest record');
+    expect(() => reader.read(SNAPSHOT_ORDER[0], room)).toThrow('there is room for the largest record');
   });
 });

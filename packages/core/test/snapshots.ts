@@ -5,13 +5,11 @@
 import {
   type AllocDb,
   bigintOfU128,
-  SECTION,
+  SNAPSHOT_ORDER,
   SnapshotLoader,
   type SnapshotPosition,
   SnapshotReader,
 } from '../src/index.ts';
-
-export const SECTIONS: readonly number[] = [SECTION.RESOURCES, SECTION.RESERVATIONS, SECTION.OPERATIONS];
 
 export interface Block {
   section: number;
@@ -36,7 +34,7 @@ export function readBlock(reader: SnapshotReader, section: number, room: number)
 export function takeSnapshot(db: AllocDb, room?: number): Snapshot {
   const reader = new SnapshotReader(db);
   const blocks: Block[] = [];
-  for (const section of SECTIONS) {
+  for (const section of SNAPSHOT_ORDER) {
     for (;;) {
       const block = readBlock(reader, section, room ?? reader.recordWordsMax);
       if (block === null) break;

@@ -15,7 +15,7 @@ export {
 } from './config.ts';
 export {AnswerBuffer} from './engine/answer_buffer.ts';
 export {RECORD_TYPE} from './engine/command_log.ts';
-export type {EngineOptions} from './engine/engine_options.ts';
+export {DEFAULT_CHECKPOINT, type EngineOptions} from './engine/engine_options.ts';
 export {ExpirationTicker} from './engine/expiration_ticker.ts';
 export {LatencyHistogram} from './engine/latency_histogram.ts';
 export type {CommandCount, EngineMetrics, TableFill} from './engine/metrics.ts';

@@ -4,13 +4,16 @@
  * exit codes are those of exit.ts. Wrong usage names the flag and exits 64.
  */
 import {readFileSync} from 'node:fs';
-import {isOpenError} from '@allocdb/node';
+import {DEFAULT_CHECKPOINT, isOpenError} from '@allocdb/node';
 import {Command, CommanderError, InvalidArgumentError} from 'commander';
 import {type ApiFlags, api} from './commands/api.ts';
 import {type ServeFlags, serve} from './commands/serve.ts';
 import {type VerifyFlags, verify} from './commands/verify.ts';
 import {CommandFailure, EXIT} from './exit.ts';
 import type {ListenAddress} from './net/tcp_server.ts';
+
+const everyMib = DEFAULT_CHECKPOINT.everyLogBytes / 2 ** 20;
+const mibPerSecond = DEFAULT_CHECKPOINT.bytesPerSecond / 2 ** 20;
 
 function whole(least: number, most: number): (text: string) => number {
   return text => {
@@ -61,8 +64,8 @@ function program(): Command {
     .option('--trust-client-slots', 'let clients state slots and tick: time is theirs', false)
     .option('--token-file <file>', 'let in only who presents the token in this file')
     .option('--max-connections <n>', 'most connections at a time', whole(1, 100_000), 1000)
-    .option('--checkpoint-every-mib <n>', 'log bytes between checkpoints', whole(1, 1_000_000), 256)
-    .option('--checkpoint-mib-per-second <n>', 'disk rate of a checkpoint', whole(1, 100_000), 32)
+    .option('--checkpoint-every-mib <n>', 'log bytes between checkpoints', whole(1, 1_000_000), everyMib)
+    .option('--checkpoint-mib-per-second <n>', 'disk rate of a checkpoint', whole(1, 100_000), mibPerSecond)
     .option('--retain-log-mib <n>', 'log kept beyond what recovery needs', whole(0, 100_000_000), 8192)
     .action((dir: string, flags: ServeFlags) => serve(dir, flags));
   command

@@ -3,9 +3,7 @@
  * loading of it do, without the file between. The copy has a hash seed of its own, so that rows and indexes lie
  * differently in it, and nothing of them may show.
  */
-import {type AllocDb, bigintOfU128, SECTION, SnapshotLoader, SnapshotReader} from '@allocdb/core';
-
-const SECTIONS: readonly number[] = [SECTION.RESOURCES, SECTION.RESERVATIONS, SECTION.OPERATIONS];
+import {type AllocDb, bigintOfU128, SNAPSHOT_ORDER, SnapshotLoader, SnapshotReader} from '@allocdb/core';
 
 export class SnapshotCopy {
   readonly #reader: SnapshotReader;
@@ -19,12 +17,12 @@ export class SnapshotCopy {
   }
 
   get isDone(): boolean {
-    return this.#section === SECTIONS.length;
+    return this.#section === SNAPSHOT_ORDER.length;
   }
 
   /** Moves one slice: as many records as fit a buffer with this many words more than the largest record needs. */
   slice(roomWords: number): void {
-    const section = SECTIONS[this.#section];
+    const section = SNAPSHOT_ORDER[this.#section];
     if (section === undefined) return;
     const room = new Int32Array(this.#reader.recordWordsMax + roomWords);
     const words = this.#reader.read(section, room);

@@ -4,14 +4,14 @@
  */
 import type {AllocDb} from '../machine/alloc_db.ts';
 import {bigintOfU128} from '../words.ts';
-import {SECTION} from './record_codec.ts';
+import {SNAPSHOT_ORDER} from './record_codec.ts';
 import {SnapshotReader} from './snapshot_reader.ts';
 
 /** The digest as a u128. No snapshot may be under way. */
 export function digestOf(db: AllocDb): bigint {
   const reader = new SnapshotReader(db);
   const room = new Int32Array(Math.max(reader.recordWordsMax, 4096));
-  for (const section of [SECTION.RESOURCES, SECTION.RESERVATIONS, SECTION.OPERATIONS]) {
+  for (const section of SNAPSHOT_ORDER) {
     while (reader.read(section, room) > 0);
   }
   reader.end();

@@ -15,8 +15,14 @@ import {RESOURCE} from '../table/resource_table.ts';
 /** Version of the canonical records. */
 export const RECORD_FORMAT = 1;
 
-/** Kinds of record, in the order in which a snapshot holds them. Also the digest's domains. */
+/** Kinds of record. Also the digest's domains. */
 export const SECTION = {RESOURCES: 1, RESERVATIONS: 2, OPERATIONS: 3} as const;
+
+/**
+ * The order in which a snapshot is read. Operations first: commands overwrite them from the oldest on, and a reader that
+ * begins at the oldest stays ahead, so that none has to be saved. Reservations behind resources, which they refer to.
+ */
+export const SNAPSHOT_ORDER: readonly number[] = [SECTION.OPERATIONS, SECTION.RESOURCES, SECTION.RESERVATIONS];
 
 /** Words of a resource: id (4), state, version (2), lsn of the current reservation (2; 0 = none). */
 export const RESOURCE_RECORD = {ID: 0, STATE: 4, VERSION: 5, RESERVATION_LSN: 7, WORDS: 9} as const;

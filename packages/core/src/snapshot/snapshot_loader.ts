@@ -1,5 +1,5 @@
 /**
- * Canonical records back into an empty AllocDb. Sections arrive in their order; `finish` rebuilds what a snapshot does not
+ * Canonical records back into an empty AllocDb. Resources arrive before reservations; `finish` rebuilds what a snapshot does not
  * hold: the wheel's lists by reservation id, the retire queue by released lsn (slots never fall, so that is the order by
  * retire-after slot too), both by a radix sort over rows.
  *

@@ -1,5 +1,5 @@
 /**
- * The state at one lsn as a stream of canonical records: resources, then reservations, then operations. Commands go on
+ * The state at one lsn as a stream of canonical records, section by section (SNAPSHOT_ORDER). Commands go on
  * being applied while it is read: a command that is about to change a row that was not read yet first has the row's
  * record saved (`saveResource`, `saveReservation`, `saveOperation`), so that every record is as it was at the beginning.
  * The cost for a command is at most one copy of each row it touches, and nothing while no snapshot is being taken.
@@ -22,6 +22,7 @@ import {
   reservationWords,
   SECTION,
 } from './record_codec.ts';
+import {RecordQueue} from './record_queue.ts';
 
 /** Records of each section at the beginning. */
 export interface SectionCounts {
@@ -51,7 +52,8 @@ export class SnapshotReader {
   private readonly firstOperation: number;
   private readonly resourceImages: PreImages;
   private readonly reservationImages: PreImages;
-  private readonly operationImages: PreImages;
+  /** Of the operations from `nextOperation` on, those that were overwritten. */
+  private readonly operationImages: RecordQueue = new RecordQueue(OPERATION_RECORD.WORDS);
   /** Next resource row, reservation row and operation position to be read. */
   private nextResource: number = 0;
   private nextReservation: number = 0;
@@ -78,7 +80,6 @@ export class SnapshotReader {
     this.firstOperation = db.operations.rowAt(0);
     this.resourceImages = new PreImages(this.counts.resources, RESOURCE_RECORD.WORDS);
     this.reservationImages = new PreImages(db.reservations.capacity, recordWordsMax);
-    this.operationImages = new PreImages(db.operations.capacity, OPERATION_RECORD.WORDS);
     this.digest.addPosition(this.position);
     db.snapshot = this;
   }
@@ -128,12 +129,12 @@ export class SnapshotReader {
 
   /** Must be called before the operation in `row` is overwritten. */
   saveOperation(row: number): void {
-    const {capacity} = this.db.operations;
-    const position = (row - this.firstOperation + capacity) % capacity;
-    if (position < this.nextOperation || position >= this.counts.operations) return;
-    if (this.operationImages.isSaved(row)) return;
-    const page = this.operationImages.save(row, OPERATION_RECORD.WORDS);
-    encodeOperation(this.db, row, page, this.operationImages.at);
+    const {operationImages: images, firstOperation} = this;
+    const position = row < firstOperation ? row - firstOperation + this.db.operations.capacity : row - firstOperation;
+    if (position < this.nextOperation + images.length || position >= this.counts.operations) return;
+    assert(position === this.nextOperation + images.length, 'operations are overwritten oldest first');
+    const page = images.push();
+    encodeOperation(this.db, row, page, images.at);
   }
 
   /** Writes the next record of the section if there is one and it fits; returns its words, else 0. */
@@ -152,7 +153,8 @@ export class SnapshotReader {
     const row = this.nextResource;
     if (row === this.counts.resources || at + RESOURCE_RECORD.WORDS > out.length) return 0;
     this.nextResource++;
-    if (this.resourceImages.isSaved(row)) return copyImage(this.resourceImages, row, RESOURCE_RECORD.WORDS, out, at);
+    const {resourceImages: images} = this;
+    if (images.isSaved(row)) return copyRecord(images.pageOf(row), images.at, RESOURCE_RECORD.WORDS, out, at);
     return encodeResource(this.db, row, out, at);
   }
 
@@ -167,7 +169,7 @@ export class SnapshotReader {
           const words = reservationWords(page[images.at + RESERVATION_RECORD.MEMBER_COUNT]);
           if (at + words > out.length) return 0;
           this.nextReservation++;
-          return copyImage(images, row, words, out, at);
+          return copyRecord(page, images.at, words, out, at);
         }
       } else if (this.wasThere(row)) {
         if (at + reservationWords(db.reservations.memberCount(row)) > out.length) return 0;
@@ -181,9 +183,11 @@ export class SnapshotReader {
 
   private readOperation(out: Int32Array, at: number): number {
     if (this.nextOperation === this.counts.operations || at + OPERATION_RECORD.WORDS > out.length) return 0;
-    const row = (this.firstOperation + this.nextOperation++) % this.db.operations.capacity;
-    if (this.operationImages.isSaved(row)) return copyImage(this.operationImages, row, OPERATION_RECORD.WORDS, out, at);
-    return encodeOperation(this.db, row, out, at);
+    const {operationImages: images, db} = this;
+    const position = this.firstOperation + this.nextOperation++;
+    if (images.length > 0) return copyRecord(images.shift(), images.at, OPERATION_RECORD.WORDS, out, at);
+    const {capacity} = db.operations;
+    return encodeOperation(db, position < capacity ? position : position - capacity, out, at);
   }
 
   /** For a row that has not changed since the beginning: true when it held a reservation that was not retired then. */
@@ -195,8 +199,7 @@ export class SnapshotReader {
   }
 }
 
-function copyImage(images: PreImages, row: number, words: number, out: Int32Array, at: number): number {
-  const page = images.pageOf(row);
-  for (let word = 0; word < words; word++) out[at + word] = page[images.at + word];
+function copyRecord(page: Int32Array, from: number, words: number, out: Int32Array, at: number): number {
+  for (let word = 0; word < words; word++) out[at + word] = page[from + word];
   return words;
 }

@@ -33,7 +33,7 @@ export interface EngineOptions {
 }
 
 /** What becomes of checkpoints where nothing was said. */
-export const DEFAULT_CHECKPOINT: CheckpointOptions = {
+export const DEFAULT_CHECKPOINT: CheckpointOptions & {readonly everyLogBytes: number} = {
   everyLogBytes: 256 << 20,
   bytesPerSecond: 32 << 20,
   retainLogBytes: 0,

@@ -30,6 +30,7 @@ import {type IdleHost, IdleMarker} from './idle_marker.ts';
 import {type EngineMetrics, readMetrics} from './metrics.ts';
 import {SlotSource, TRUST_REQUEST_SLOTS} from './slot_source.ts';
 import {Stepper} from './stepper.ts';
+import {warmUp} from './warm_up.ts';
 
 /** Room for the answer to anything but a batch or a large lease, which grow. */
 const SINGLE_ANSWER_BYTES = 128;
@@ -59,6 +60,7 @@ export class SingleNodeEngine {
    * Throws OpenError (locked, config_mismatch, corrupt_log, …), having changed nothing but the lock.
    */
   static open(options: EngineOptions): SingleNodeEngine {
+    warmUp();
     const io = options.io ?? nodeFileIo;
     const segmentBytes = options.segmentBytes ?? 64 << 20;
     const directory = openDirectory({

@@ -20,6 +20,12 @@ const KEPT_SNAPSHOTS = 2;
  */
 const LOOP_SHARE = 0.1;
 
+/**
+ * Copying that fell behind its rate by more than this is not made up for: what held it up is a busy loop or a busy disk,
+ * and slice upon slice is the last thing that either needs then.
+ */
+const ARREARS_MS = 10;
+
 /** When and how checkpoints are made. */
 export interface CheckpointOptions {
   /** Log bytes since the last checkpoint after which the next one begins by itself; null for never. */
@@ -63,6 +69,8 @@ export class Checkpointer {
   count: number = 0;
   last: CheckpointInfo | null = null;
   private lastAtMs: number | null = null;
+  /** When, at the allowed rates, what has been copied so far would be done. */
+  private paidAtMs: number = 0;
 
   constructor(
     io: FileIo,
@@ -140,7 +148,8 @@ export class Checkpointer {
     this.logBytesAtLast = this.wal.bytesWritten;
     const writer = new SnapshotWriter(this.io, this.snapshotDir, this.db);
     this.onStart(writer.lsn);
-    const written = await writer.write((bytes, busyMs) => this.pace(started, bytes, busyMs));
+    this.paidAtMs = started;
+    const written = await writer.write((bytes, busyMs) => this.pace(bytes, busyMs));
     await this.host.whenDurable(written.lsn, () => {
       this.assertGoing();
       writer.publish();
@@ -162,10 +171,12 @@ export class Checkpointer {
     this.wal.writeSnapshotMarkerSync(loOf(snapshot.lsn), hiOf(snapshot.lsn), new Uint8Array(digest.buffer));
   }
 
-  private async pace(started: number, bytes: number, busyMs: number): Promise<void> {
+  private async pace(bytes: number, busyMs: number): Promise<void> {
     this.assertGoing();
-    const dueMs = Math.max((1000 * bytes) / this.options.bytesPerSecond, busyMs / LOOP_SHARE);
-    const ahead = dueMs - (this.host.now() - started);
+    const costMs = Math.max((1000 * bytes) / this.options.bytesPerSecond, busyMs / LOOP_SHARE);
+    const now = this.host.now();
+    this.paidAtMs = Math.max(this.paidAtMs + costMs, now - ARREARS_MS);
+    const ahead = this.paidAtMs - now;
     if (ahead > 1) await this.host.sleep(ahead);
   }
 

@@ -4,7 +4,7 @@
  * event loop nor the log's disk is held up. The file is written under a temporary name; `publish` gives it its own, once
  * the caller knows that the log is durable through the snapshot's lsn.
  */
-import {type AllocDb, bigintOfU64, bigintOfU128, RECORD_FORMAT, SECTION, SnapshotReader} from '@allocdb/core';
+import {type AllocDb, bigintOfU64, bigintOfU128, RECORD_FORMAT, SNAPSHOT_ORDER, SnapshotReader} from '@allocdb/core';
 import {crc32c, type FileIo, joinPath, writeFullyAsync} from '@allocdb/wal';
 import {coreFingerprint} from '../config.ts';
 import {
@@ -30,10 +30,10 @@ export interface SnapshotInfo {
 }
 
 /**
- * Told after each block how many bytes are written, and for how many milliseconds copying has kept the event loop so far;
- * waits as long as the allowed rates want.
+ * Told after each block how many bytes it has, and for how many milliseconds copying it has kept the event loop; waits as
+ * long as the allowed rates want.
  */
-export type Pace = (bytesWritten: number, busyMs: number) => Promise<void>;
+export type Pace = (bytes: number, busyMs: number) => Promise<void>;
 
 export class SnapshotWriter {
   readonly lsn: bigint;
@@ -90,21 +90,20 @@ export class SnapshotWriter {
     const {io, reader, words} = this;
     let at: number = HEADER.BYTES;
     let synced = at;
-    let busyMs = 0;
-    for (const section of [SECTION.RESOURCES, SECTION.RESERVATIONS, SECTION.OPERATIONS]) {
+    for (const section of SNAPSHOT_ORDER) {
       for (;;) {
         const begun = io.now();
         const count = reader.read(section, words);
         if (count === 0) break;
         const length = this.sealBlock(section, reader.records, 4 * count);
-        busyMs += io.now() - begun;
+        const busyMs = io.now() - begun;
         await writeFullyAsync(io, this.handle, this.bytes, length, at);
         at += length;
         if (at - synced >= SYNC_BYTES) {
           await io.datasyncAsync(this.handle);
           synced = at;
         }
-        await pace(at, busyMs);
+        await pace(length, busyMs);
       }
     }
     for (let lane = 0; lane < 4; lane++) words[lane] = reader.digest.lanes[lane] ?? 0;
