@@ -8,13 +8,14 @@ import {ltU64} from '../words.ts';
 import {checkIndexCells} from './index_cells.ts';
 
 export function checkOperations(db: AllocDb): string | null {
-  const {operations} = db;
+  const {operations, lookahead} = db;
   const words = operations.words;
-  for (let i = 0; i < operations.used; i++) {
+  for (let i = 0, seen = 0; i < operations.used; i++) {
+    if (i === seen) seen = readAhead(db, i);
     const row = operations.rowAt(i);
     const at = row * OPERATION.WORDS;
     const [w0, w1, w2, w3] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
-    const tag = operations.tagOf(w0, w1, w2, w3);
+    const tag = lookahead.tagOf(w0, w1, w2, w3);
     if (operations.find(tag, w0, w1, w2, w3, db.lastSlotLo, db.lastSlotHi) !== row) {
       return `operation row ${row} is not findable`;
     }
@@ -31,4 +32,18 @@ export function checkOperations(db: AllocDb): string | null {
     }
   }
   return checkIndexCells('operations', operations.index, row => operations.holds(row));
+}
+
+/** Has memory read ahead for the operations from position `from` on; returns the first for which it was not. */
+function readAhead(db: AllocDb, from: number): number {
+  const {operations, lookahead} = db;
+  const words = operations.words;
+  lookahead.begin();
+  let i = from;
+  for (; i < operations.used; i++) {
+    const at = operations.rowAt(i) * OPERATION.WORDS;
+    if (!lookahead.noteOperation(words[at], words[at + 1], words[at + 2], words[at + 3])) break;
+  }
+  lookahead.load();
+  return i;
 }

@@ -16,9 +16,10 @@ const OWNER_STATE: Record<number, number> = {
 export function checkResources(db: AllocDb): string | null {
   const {resources, reservations} = db;
   const listedBy = listings(db);
-  for (let row = 0; row < resources.count; row++) {
+  const w = resources.words;
+  for (let row = 0, seen = 0; row < resources.count; row++) {
+    if (row === seen) seen = readAhead(db, row);
     const at = row * RESOURCE.WORDS;
-    const w = resources.words;
     if (resources.find(w[at], w[at + 1], w[at + 2], w[at + 3]) !== row) return `resource row ${row} is not findable`;
     const state = resources.state(row);
     const owner = resources.owner(row);
@@ -52,4 +53,18 @@ function listings(db: AllocDb): Int32Array {
     for (let i = 0; i < count; i++) listedBy[reservations.member(row, i)] = row + 1;
   }
   return listedBy;
+}
+
+/** Has memory read ahead for the resources from `from` on; returns the first for which it was not. */
+function readAhead(db: AllocDb, from: number): number {
+  const {resources, lookahead} = db;
+  const w = resources.words;
+  lookahead.begin();
+  let row = from;
+  for (; row < resources.count; row++) {
+    const at = row * RESOURCE.WORDS;
+    if (!lookahead.noteResource(w[at], w[at + 1], w[at + 2], w[at + 3])) break;
+  }
+  lookahead.load();
+  return row;
 }
