@@ -23,10 +23,10 @@ const moves = fc.array(
 /** Two at a time, so that what one gives back the other gets. */
 test('bytes come out as they went in, of two connections that share recycled buffers', () => {
   fc.assert(
-    fc.property(moves, fc.constantFrom(1, 128, 4096), (list, initialBytes) => {
+    fc.property(moves, list => {
       const sides = [0, 1].map(side => ({
         side,
-        buffer: new AnswerBuffer(() => undefined, initialBytes),
+        buffer: new AnswerBuffer(),
         written: 0,
         taken: 0,
         released: 0,

@@ -9,7 +9,7 @@
  */
 import {BufferPool} from './buffer_pool.ts';
 
-/** Room of a connection's buffer before it grows; one for a single answer asks for less. */
+/** Room of a buffer before it grows. */
 const INITIAL_BYTES = 4096;
 
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -32,14 +32,11 @@ export class AnswerBuffer {
   isReady: boolean = false;
   /** Called once per turn in which answers were released; the transport takes and sends them. */
   readonly onReady: () => void;
-  private readonly initialBytes: number;
   /** What the last burst has needed: taken at once for the next one. */
-  private usualBytes: number;
+  private usualBytes: number = INITIAL_BYTES;
 
-  constructor(onReady: () => void = () => undefined, initialBytes: number = INITIAL_BYTES) {
+  constructor(onReady: () => void = () => undefined) {
     this.onReady = onReady;
-    this.initialBytes = initialBytes;
-    this.usualBytes = initialBytes;
   }
 
   /** Bytes that wait here, released or not. */
@@ -68,7 +65,7 @@ export class AnswerBuffer {
     const taken = 4 * count < bytes.length ? bytes.slice(0, count) : this.handOver(count);
     if (this.bytes === bytes) {
       bytes.copyWithin(0, count, end);
-      this.usualBytes = Math.max(this.initialBytes, this.usualBytes / 2);
+      this.usualBytes = Math.max(INITIAL_BYTES, this.usualBytes / 2);
       if (end === count && bytes.length > INITIAL_BYTES) this.letGo(bytes);
     }
     this.releasedEnd = 0;
@@ -102,7 +99,7 @@ export class AnswerBuffer {
   }
 
   private hold(bytes: number): void {
-    this.bytes = bytes < INITIAL_BYTES ? new Uint8Array(bytes) : POOL.take(bytes);
+    this.bytes = POOL.take(bytes);
     this.view = new DataView(this.bytes.buffer);
   }
 

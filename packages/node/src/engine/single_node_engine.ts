@@ -28,12 +28,10 @@ import {DEFAULT_CHECKPOINT, type EngineOptions} from './engine_options.ts';
 import {framesAhead} from './frames_ahead.ts';
 import {type IdleHost, IdleMarker} from './idle_marker.ts';
 import {type EngineMetrics, readMetrics} from './metrics.ts';
+import {PromisedAnswers} from './promised_answers.ts';
 import {SlotSource, TRUST_REQUEST_SLOTS} from './slot_source.ts';
 import {Stepper} from './stepper.ts';
 import {warmUp} from './warm_up.ts';
-
-/** Room for the answer to anything but a batch or a large lease, which grow. */
-const SINGLE_ANSWER_BYTES = 128;
 
 /** What has become of the engine. */
 export type EngineState = 'running' | 'halted' | 'closed';
@@ -46,6 +44,7 @@ export class SingleNodeEngine {
   private readonly io: FileIo;
   private readonly scheduler: Scheduler;
   private readonly syncAnswers: AnswerBuffer = new AnswerBuffer();
+  private readonly promised: PromisedAnswers = new PromisedAnswers();
   private readonly waiters: DurableWaiters = new DurableWaiters();
   private turnScheduled: boolean = false;
   private frameOpenedMs: number = 0;
@@ -183,15 +182,11 @@ export class SingleNodeEngine {
 
   /** A request and the promise of its response; resolves when what the response says is durable. */
   submit(request: ApiRequest): Promise<ApiResponse> {
-    return new Promise((resolve, reject) => {
+    return this.promised.next(() => {
       const frame = encodeRequest(request);
-      const answers = new AnswerBuffer(() => {
-        const taken = answers.take();
-        if (taken !== null) resolve(decodeResponse(taken.subarray(LENGTH_BYTES)));
-      }, SINGLE_ANSWER_BYTES);
       const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-      const error = this.submitBytes(view, frame, 0, frame.length, answers);
-      if (error !== CODEC.NONE) reject(codecErrorOf(view, frame.length));
+      const error = this.submitBytes(view, frame, 0, frame.length, this.promised.buffer);
+      if (error !== CODEC.NONE) throw codecErrorOf(view, frame.length);
     });
   }
 
