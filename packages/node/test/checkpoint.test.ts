@@ -332,3 +332,28 @@ test.each([
   expect(durationMs).toBeGreaterThan(leastMs(blocksMin, bytes));
   await engine.close();
 });
+
+test('copying that a slow disk held up is not made up for without rests', async () => {
+  const disk = new SlowClock();
+  const stallMs = 60_000;
+  let [stalls, rested] = [0, 0];
+  const writeAsync = disk.writeAsync.bind(disk);
+  disk.writeAsync = async (...args) => {
+    if (stalls++ === 1) disk.clockMs += stallMs;
+    return writeAsync(...args);
+  };
+  const sleep = async (ms: number): Promise<void> => {
+    disk.clockMs += ms;
+    if (stalls > 1) rested += ms;
+    await turns(1);
+  };
+  const scheduler: Scheduler = {endOfTurn: action => void setImmediate(action), later: () => () => undefined, sleep};
+  const engine = openOn(disk, {config: LARGE, scheduler, checkpoint: {bytesPerSecond: 1 << 20}});
+  engine.handleApiRequest(batch(6000, 1n));
+  const {bytes} = await engine.checkpoint();
+  // Of the blocks behind the stall each rests as long as its bytes take, but for the first few milliseconds' worth.
+  const behind = bytes - 3 * 65_536;
+  expect(rested).toBeGreaterThan((1000 * behind) / (1 << 20) - 100);
+  expect((1000 * bytes) / (1 << 20)).toBeLessThan(stallMs);
+  await engine.close();
+});

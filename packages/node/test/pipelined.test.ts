@@ -1,8 +1,9 @@
 /**
  * The pipelined path on a disk that holds its syncs back: what may leave when, in which order, and what is refused.
  */
-import {encodeRequest} from '@allocdb/api';
+import {type ApiRequest, encodeRequest} from '@allocdb/api';
 import {describe, expect, test} from 'vitest';
+import type {SingleNodeEngine} from '../src/index.ts';
 import {
   afterPowerCut,
   batch,
@@ -246,18 +247,57 @@ describe('the two uses do not mix', () => {
 });
 
 describe('submit', () => {
-  test('resolves when the answer is durable', async () => {
-    const {disk, engine} = setUp();
-    const answers: string[] = [];
-    const pending = [create(1n), reserve(1n), resource(1n)].map(request =>
-      engine.submit(request).then(response => answers.push(said(response))),
+  /** Submits each request; `told` fills as the promises resolve, each answer with the place of its own request. */
+  function submitAll(engine: SingleNodeEngine, requests: readonly ApiRequest[], told: string[]): Promise<unknown> {
+    const first = told.length;
+    return Promise.all(
+      requests.map(async (request, i) => {
+        told[first + i] = said(await engine.submit(request));
+      }),
     );
+  }
+
+  test('each resolves with its own answer, when that is durable', async () => {
+    const {disk, engine} = setUp();
+    const first: string[] = [];
+    const firstDone = submitAll(engine, [create(1n), reserve(1n), resource(1n)], first);
     await until(() => disk.heldCount === 1);
+    const second: string[] = [];
+    const secondDone = submitAll(engine, [create(2n), create(1n, 1n), resource(9n), create(3n)], second);
     await turns(5);
-    expect(answers).toEqual([]);
+    expect([first, second]).toEqual([[], []]);
     await disk.release();
-    await Promise.all(pending);
-    expect(answers).toEqual(['ok@1', 'ok@2', 'resource_found']);
+    await firstDone;
+    expect(first).toEqual(['ok@1', 'ok@2', 'resource_found']);
+    expect(second).toEqual([]);
+    await disk.release();
+    await secondDone;
+    expect(second).toEqual(['ok@3', 'already_exists@4', 'resource_not_found', 'ok@5']);
+  });
+
+  test('one that throws takes nobody else’s answer', async () => {
+    const {disk, engine} = setUp();
+    const before = engine.submit(create(1n));
+    await expect(engine.submit(resource(2n ** 128n))).rejects.toThrow(RangeError);
+    const after = engine.submit(create(2n));
+    await until(() => disk.heldCount === 1);
+    await disk.release();
+    expect([said(await before), said(await after)]).toEqual(['ok@1', 'ok@2']);
+  });
+
+  test('a failed sync settles all that wait, each as its own frame wants', async () => {
+    const {disk, engine} = setUp();
+    const first: string[] = [];
+    const second: string[] = [];
+    const firstDone = submitAll(engine, [create(1n), resource(1n)], first);
+    await until(() => disk.heldCount === 1);
+    const secondDone = submitAll(engine, [create(2n), resource(2n), create(3n)], second);
+    await turns(2);
+    disk.arm({call: 1, kind: 'EIO'});
+    await disk.release();
+    await Promise.all([firstDone, secondDone]);
+    expect(first).toEqual(['storage_failure', 'resource_engine_halted']);
+    expect(second).toEqual(['engine_halted', 'resource_engine_halted', 'engine_halted']);
   });
 
   test('rejects what cannot be a request, and never throws', async () => {

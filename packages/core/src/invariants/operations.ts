@@ -6,12 +6,17 @@ import type {AllocDb} from '../machine/alloc_db.ts';
 import {OPERATION} from '../table/operation_table.ts';
 import {ltU64} from '../words.ts';
 import {checkIndexCells} from './index_cells.ts';
+import {readAhead} from './read_ahead.ts';
 
 export function checkOperations(db: AllocDb): string | null {
   const {operations, lookahead} = db;
   const words = operations.words;
+  const note = (position: number): boolean => {
+    const at = operations.rowAt(position) * OPERATION.WORDS;
+    return lookahead.noteOperation(words[at], words[at + 1], words[at + 2], words[at + 3]);
+  };
   for (let i = 0, seen = 0; i < operations.used; i++) {
-    if (i === seen) seen = readAhead(db, i);
+    if (i === seen) seen = readAhead(lookahead, i, operations.used, note);
     const row = operations.rowAt(i);
     const at = row * OPERATION.WORDS;
     const [w0, w1, w2, w3] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
@@ -32,18 +37,4 @@ export function checkOperations(db: AllocDb): string | null {
     }
   }
   return checkIndexCells('operations', operations.index, row => operations.holds(row));
-}
-
-/** Has memory read ahead for the operations from position `from` on; returns the first for which it was not. */
-function readAhead(db: AllocDb, from: number): number {
-  const {operations, lookahead} = db;
-  const words = operations.words;
-  lookahead.begin();
-  let i = from;
-  for (; i < operations.used; i++) {
-    const at = operations.rowAt(i) * OPERATION.WORDS;
-    if (!lookahead.noteOperation(words[at], words[at + 1], words[at + 2], words[at + 3])) break;
-  }
-  lookahead.load();
-  return i;
 }

@@ -6,6 +6,7 @@ import type {AllocDb} from '../machine/alloc_db.ts';
 import {isTerminal, RESERVATION_STATE, RESOURCE_STATE} from '../result.ts';
 import {RESOURCE} from '../table/resource_table.ts';
 import {checkIndexCells} from './index_cells.ts';
+import {readAhead} from './read_ahead.ts';
 
 const OWNER_STATE: Record<number, number> = {
   [RESOURCE_STATE.RESERVED]: RESERVATION_STATE.RESERVED,
@@ -14,11 +15,15 @@ const OWNER_STATE: Record<number, number> = {
 };
 
 export function checkResources(db: AllocDb): string | null {
-  const {resources, reservations} = db;
+  const {resources, reservations, lookahead} = db;
   const listedBy = listings(db);
   const w = resources.words;
+  const note = (row: number): boolean => {
+    const at = row * RESOURCE.WORDS;
+    return lookahead.noteResource(w[at], w[at + 1], w[at + 2], w[at + 3]);
+  };
   for (let row = 0, seen = 0; row < resources.count; row++) {
-    if (row === seen) seen = readAhead(db, row);
+    if (row === seen) seen = readAhead(lookahead, row, resources.count, note);
     const at = row * RESOURCE.WORDS;
     if (resources.find(w[at], w[at + 1], w[at + 2], w[at + 3]) !== row) return `resource row ${row} is not findable`;
     const state = resources.state(row);
@@ -53,18 +58,4 @@ function listings(db: AllocDb): Int32Array {
     for (let i = 0; i < count; i++) listedBy[reservations.member(row, i)] = row + 1;
   }
   return listedBy;
-}
-
-/** Has memory read ahead for the resources from `from` on; returns the first for which it was not. */
-function readAhead(db: AllocDb, from: number): number {
-  const {resources, lookahead} = db;
-  const w = resources.words;
-  lookahead.begin();
-  let row = from;
-  for (; row < resources.count; row++) {
-    const at = row * RESOURCE.WORDS;
-    if (!lookahead.noteResource(w[at], w[at + 1], w[at + 2], w[at + 3])) break;
-  }
-  lookahead.load();
-  return row;
 }

@@ -2,8 +2,8 @@
  * Canonical records as they were at the moment of a snapshot, of rows that changed before the snapshot came to them: one
  * per row at most, kept in pages until the snapshot is done.
  *
- * Pages are allocated while commands are applied, the only such allocation in core: it happens only while a snapshot is
- * being taken, and is bounded by the state itself.
+ * Pages are allocated while commands are applied, which core does only here and in record_queue.ts: only while a snapshot
+ * is being taken, and bounded by the state itself.
  */
 
 /** Words of a page, unless a single record is larger. */

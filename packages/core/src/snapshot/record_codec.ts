@@ -20,7 +20,7 @@ export const SECTION = {RESOURCES: 1, RESERVATIONS: 2, OPERATIONS: 3} as const;
 
 /**
  * The order in which a snapshot is read. Operations first: commands overwrite them from the oldest on, and a reader that
- * begins at the oldest stays ahead, so that none has to be saved. Reservations behind resources, which they refer to.
+ * begins at the oldest stays ahead, so that hardly any has to be saved. Reservations behind resources, which they refer to.
  */
 export const SNAPSHOT_ORDER: readonly number[] = [SECTION.OPERATIONS, SECTION.RESOURCES, SECTION.RESERVATIONS];
 

@@ -1,6 +1,6 @@
 /** The queue against an array, over many pages, filled and emptied in bursts of any length. */
 import fc from 'fast-check';
-import {expect, test} from 'vitest';
+import {test} from 'vitest';
 import {RecordQueue} from './record_queue.ts';
 
 const WORDS = 3;
@@ -29,5 +29,4 @@ test('records come out as they went in, in that order', () => {
     }),
     {numRuns: 60},
   );
-  expect(new RecordQueue(WORDS).length).toBe(0);
 });

@@ -1,6 +1,6 @@
 /**
- * Canonical records back into an empty AllocDb. Resources arrive before reservations; `finish` rebuilds what a snapshot does not
- * hold: the wheel's lists by reservation id, the retire queue by released lsn (slots never fall, so that is the order by
+ * Canonical records back into an empty AllocDb. Resources arrive before reservations; `finish` rebuilds what a snapshot
+ * does not hold: the wheel's lists by reservation id, the retire queue by released lsn (slots never fall, so that is the order by
  * retire-after slot too), both by a radix sort over rows.
  *
  * Bytes have passed their checksum, yet nothing is trusted: every record is checked against the configuration and the

@@ -1,13 +1,14 @@
 /**
  * Where answers to one caller wait, in request order, until what they say is durable: a growing buffer of response
- * frames, each behind its u32 length. One per connection; the stepper writes, the transport takes.
+ * frames, each behind its u32 length. One per connection, and one for all callers that want promises; the stepper writes,
+ * the transport takes.
  *
  *     taken | released: may be sent | in flight: wait for the frame being written | open: wait for the frame being filled
  *           0               releasedEnd                                    flightEnd                              end
  *
  * Nothing behind `releasedEnd` ever leaves. Not here: which frame an answer waits for (stepper.ts) and sockets.
  */
-import {BufferPool} from './buffer_pool.ts';
+import {BufferPool, POOLED_BYTES_MAX} from './buffer_pool.ts';
 
 /** Room of a buffer before it grows. */
 const INITIAL_BYTES = 4096;
@@ -83,7 +84,7 @@ export class AnswerBuffer {
   /** The buffer itself leaves; what is not released yet moves to another one. */
   private handOver(count: number): Uint8Array {
     const {bytes, end} = this;
-    this.usualBytes = bytes.length;
+    this.usualBytes = Math.min(bytes.length, POOLED_BYTES_MAX);
     this.bytes = NOTHING;
     if (end > count) {
       this.hold(Math.max(end - count, this.usualBytes));

@@ -7,7 +7,8 @@
  */
 
 const SMALLEST_BYTES = 4096;
-const LARGEST_BYTES: number = 1 << 20;
+/** Larger ones are given out, and not kept. */
+export const POOLED_BYTES_MAX: number = 1 << 20;
 /** Most bytes that are kept of one size. */
 const KEPT_BYTES: number = 2 << 20;
 
@@ -33,7 +34,7 @@ export class BufferPool {
    */
   give(bytes: Uint8Array): void {
     const {buffer} = bytes;
-    if (!(buffer instanceof ArrayBuffer) || !this.out.delete(buffer) || buffer.byteLength > LARGEST_BYTES) return;
+    if (!(buffer instanceof ArrayBuffer) || !this.out.delete(buffer) || buffer.byteLength > POOLED_BYTES_MAX) return;
     let size = SMALLEST_BYTES;
     let level = 0;
     for (; size < buffer.byteLength; size *= 2) level++;

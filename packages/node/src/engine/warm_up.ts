@@ -1,6 +1,6 @@
 /**
  * Lets the compiler see, once in a process and before there is anything to serve, what commands do while a snapshot is
- * being read: a small database of its own goes through rounds of every command, with a snapshot in each round.
+ * being read: a small database of its own goes through rounds in which rows change in every way, each under a snapshot.
  *
  * Without it the server's first checkpoint is the first time that these branches are taken. Code that was compiled for
  * their absence is then thrown away in the middle of the load, again at each new branch, and commands are interpreted
@@ -40,6 +40,7 @@ const CONFIG: CoreConfig = {
   operationWindowSlots: 15n,
 };
 const HOLDER = 1n;
+const UNKNOWN: bigint = BigInt(RESOURCES);
 
 let isWarm = false;
 
@@ -91,6 +92,7 @@ class WarmUp {
     else this.#client({kind: 'reserve_bundle', resourceIds, ...held});
     const [reservationId, deadline] = [this.#lsn, this.#slot + ttlSlots];
     this.#client({kind: 'reserve', resourceId, ...held}, RESULT.RESOURCE_BUSY);
+    this.#client({kind: 'reserve', resourceId: UNKNOWN, ...held}, RESULT.RESOURCE_NOT_FOUND);
     if (end === 0) {
       this.#overdue.push({reservationId, deadline});
       return;
