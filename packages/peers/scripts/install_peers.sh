@@ -56,6 +56,10 @@ install_sqlite() {
     return 1
   fi
   say "downloading or compiling the binary of better-sqlite3; takes up to a few minutes"
+  # Headers that came with Node spare the compiler a download, which not every machine may make.
+  local prefix
+  prefix=$(dirname "$(dirname "$(node -p process.execPath)")")
+  [ ! -f "$prefix/include/node/node.h" ] || export npm_config_nodedir="$prefix"
   local log
   log=$(mktemp)
   if ! (cd "$dir" && timeout --kill-after=10 900 npm run install) >"$log" 2>&1; then
