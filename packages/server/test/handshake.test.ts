@@ -42,12 +42,12 @@ async function endOf(peer: Peer): Promise<{code: number; text: string}> {
 
 describe('hello', () => {
   test('is answered by a welcome with what a client must know', async () => {
-    const {server, port} = await startServer({slotDurationMs: 250});
+    const {server, port} = await startServer({slotDurationMs: 3_600_000});
     const first = await Peer.connect(port);
     expect(await first.hello()).toEqual({
       version: 1,
       currentSlot: 0n,
-      slotDurationMs: 250,
+      slotDurationMs: 3_600_000,
       lastDurableLsn: null,
       maxFrameBytes: 1 << 20,
       maxBatch: 8192,
