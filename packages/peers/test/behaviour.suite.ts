@@ -8,7 +8,7 @@ import {askOnce, askTogether} from '../src/ask.ts';
 import {ID_BYTES, KIND, type PeerCommand} from '../src/command.ts';
 import type {Peer, PeerConnection} from '../src/connection.ts';
 import {runPeer} from '../src/contestants.ts';
-import {HOT_COUNT, resourceId} from '../src/setup.ts';
+import {FIRST_SPARE, resourceId} from '../src/setup.ts';
 
 /** What a suite runs on. */
 export interface Subject {
@@ -23,7 +23,7 @@ const RACES = 25;
 const [ALICE, BOB] = [Buffer.alloc(ID_BYTES, 'alice'), Buffer.alloc(ID_BYTES, 'bob')];
 
 let operations = 0;
-let resources = HOT_COUNT + 50_000;
+let resources = FIRST_SPARE;
 
 function nextOperation(): Buffer {
   const id = Buffer.alloc(ID_BYTES, 0xee);
@@ -31,7 +31,7 @@ function nextOperation(): Buffer {
   return id;
 }
 
-/** A resource that no other test uses; the loop's lanes are few and do not get there. */
+/** A resource that no other test uses, nor the loop. */
 function freshResource(): Buffer {
   return resourceId(resources++);
 }
