@@ -57,6 +57,16 @@ class SlowClock extends SimDisk {
     this.clockMs += 0.5;
     return this.clockMs;
   }
+
+  /** The event loop's, with sleeping by this clock; told how long. */
+  scheduler(onSleep: (ms: number) => void = () => undefined): Scheduler {
+    const sleep = async (ms: number): Promise<void> => {
+      this.clockMs += ms;
+      onSleep(ms);
+      await turns(1);
+    };
+    return {endOfTurn: action => void setImmediate(action), later: () => () => undefined, sleep};
+  }
 }
 
 function digestInFile(disk: SimDisk, lsn: bigint, core: DatabaseConfig['core']): bigint {
@@ -319,12 +329,7 @@ test.each([
   {limit: 'the rate of bytes', bytesPerSecond: 10_000, leastMs: (_: number, bytes: number) => (bytes - 1000) / 10},
 ])('writing a snapshot takes no more than $limit', async ({bytesPerSecond, leastMs}) => {
   const disk = new SlowClock();
-  const sleep = async (ms: number): Promise<void> => {
-    disk.clockMs += ms;
-    await turns(1);
-  };
-  const scheduler: Scheduler = {endOfTurn: action => void setImmediate(action), later: () => () => undefined, sleep};
-  const engine = openOn(disk, {config: LARGE, scheduler, checkpoint: {bytesPerSecond}});
+  const engine = openOn(disk, {config: LARGE, scheduler: disk.scheduler(), checkpoint: {bytesPerSecond}});
   engine.handleApiRequest(batch(6000, 1n));
   const blocksMin = 6;
   const {bytes, durationMs} = await engine.checkpoint();
@@ -336,18 +341,15 @@ test.each([
 test('copying that a slow disk held up is not made up for without rests', async () => {
   const disk = new SlowClock();
   const stallMs = 60_000;
-  let [stalls, rested] = [0, 0];
+  let [writes, rested] = [0, 0];
   const writeAsync = disk.writeAsync.bind(disk);
   disk.writeAsync = async (...args) => {
-    if (stalls++ === 1) disk.clockMs += stallMs;
+    if (writes++ === 1) disk.clockMs += stallMs;
     return writeAsync(...args);
   };
-  const sleep = async (ms: number): Promise<void> => {
-    disk.clockMs += ms;
-    if (stalls > 1) rested += ms;
-    await turns(1);
-  };
-  const scheduler: Scheduler = {endOfTurn: action => void setImmediate(action), later: () => () => undefined, sleep};
+  const scheduler = disk.scheduler(ms => {
+    if (writes > 1) rested += ms;
+  });
   const engine = openOn(disk, {config: LARGE, scheduler, checkpoint: {bytesPerSecond: 1 << 20}});
   engine.handleApiRequest(batch(6000, 1n));
   const {bytes} = await engine.checkpoint();

@@ -247,12 +247,11 @@ describe('the two uses do not mix', () => {
 });
 
 describe('submit', () => {
-  /** Submits each request; `told` fills as the promises resolve, each answer with the place of its own request. */
+  /** Submits each request; as the promises resolve, each answer goes to the place of its own request in `told`. */
   function submitAll(engine: SingleNodeEngine, requests: readonly ApiRequest[], told: string[]): Promise<unknown> {
-    const first = told.length;
     return Promise.all(
       requests.map(async (request, i) => {
-        told[first + i] = said(await engine.submit(request));
+        told[i] = said(await engine.submit(request));
       }),
     );
   }

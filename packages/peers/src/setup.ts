@@ -7,7 +7,7 @@ import {ID_BYTES, KIND, type PeerCommand} from './command.ts';
 
 /** Resources behind those of the loop, which leaves some held wherever it stops: for whoever wants one that is free. */
 export const FIRST_SPARE: number = SERVER_RESOURCES;
-export const SPARE_COUNT = 1000;
+const SPARE_COUNT = 1000;
 export const RESOURCE_COUNT: number = SERVER_RESOURCES + SPARE_COUNT;
 export const HOT_COUNT: number = HOT_RESOURCES;
 

@@ -44,7 +44,7 @@ const UNKNOWN: bigint = BigInt(RESOURCES);
 
 let isWarm = false;
 
-/** Does it at the first call; some 30 ms. */
+/** Does it at the first call; some 50 ms. */
 export function warmUp(): void {
   if (isWarm) return;
   isWarm = true;

@@ -24,7 +24,7 @@ export interface ServeFlags {
   retainLogMib: number;
 }
 
-const MIB: number = 1 << 20;
+export const MIB: number = 1 << 20;
 
 export async function serve(dir: string, flags: ServeFlags): Promise<void> {
   const log = createLog();

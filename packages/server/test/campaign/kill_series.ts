@@ -199,7 +199,7 @@ class Series {
     }
     this.#counts.kills++;
     if (server.isInCheckpoint) this.#counts.inCheckpoint++;
-    else if (server.checkpoints > 0) this.#counts.behindCheckpoint++;
+    else if (server.hasCheckpointed) this.#counts.behindCheckpoint++;
   }
 
   #drawMoment(): MomentToDie {
@@ -218,7 +218,7 @@ class Series {
     const deadline = performance.now() + CHECKPOINT_MS;
     const isReached = (): boolean => {
       if (server.hasEnded) return true;
-      if (moment === 'behind_checkpoint') return server.checkpoints > 0 || performance.now() > deadline;
+      if (moment === 'behind_checkpoint') return server.hasCheckpointed || performance.now() > deadline;
       return recorder.answers >= answers || (moment === 'in_checkpoint' && server.isInCheckpoint);
     };
     while (!isReached()) await pause(1);

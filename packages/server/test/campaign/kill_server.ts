@@ -73,9 +73,9 @@ export class KillServer {
     return this.events.findLast(({event}) => event.startsWith('checkpoint_'))?.event === 'checkpoint_started';
   }
 
-  /** Checkpoints that it has told of as finished. */
-  get checkpoints(): number {
-    return this.events.filter(({event}) => event === 'checkpoint_finished').length;
+  /** True once it has told of a finished checkpoint. */
+  get hasCheckpointed(): boolean {
+    return this.events.some(({event}) => event === 'checkpoint_finished');
   }
 
   /** Resolves when it holds its directory: from now on it recovers, until it listens. False where it ended before. */

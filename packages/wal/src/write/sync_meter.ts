@@ -15,7 +15,7 @@ import type {FileIo} from '../file_io.ts';
  * while a snapshot is written beside, when a sync takes 0.6 ms blocking and 2 ms handed off, it does more.
  */
 const INLINE_MS_MAX = 1;
-/** While syncs are handed off, every so-manieth is made blocking. */
+/** While syncs are handed off, one of so many is made blocking. */
 const PROBE_EVERY = 16;
 const FASTER_WEIGHT: number = 1 / 8;
 const SLOWER_WEIGHT: number = 1 / 64;
