@@ -1,5 +1,6 @@
 /** A client connected to a scripted server, and what tests of calls share: errors as data, failures of the wire. */
 import type {ApiResponse, SubmissionFailure} from '@allocdb/api';
+import {vi} from 'vitest';
 import {type Client, type ConnectOptions, connect, isAllocDbError} from '../src/index.ts';
 import {ScriptedServer, type ServerConnection} from './scripted_server.ts';
 
@@ -9,7 +10,13 @@ export const OVERLOADED: SubmissionFailure = {code: 'overloaded', queueDepth: 1,
 /** Attempts that follow each other closely. */
 export const QUICK = {initialBackoffMs: 2, maxBackoffMs: 5, budgetMs: 10_000};
 /** One attempt, then a pause that outlasts the budget: what the first one met is what is told. */
-export const ONCE = {initialBackoffMs: 10_000, maxBackoffMs: 10_000, budgetMs: 40};
+export const ONCE = {initialBackoffMs: 10_000, maxBackoffMs: 10_000, budgetMs: 400};
+
+/** A clock that moves only by `vi.advanceTimersByTime`, until disposed of: no machine is too slow for a deadline then. */
+export function standingClock(): Disposable {
+  vi.useFakeTimers({toFake: ['performance', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval']});
+  return {[Symbol.dispose]: () => void vi.useRealTimers()};
+}
 
 export interface Pair extends AsyncDisposable {
   server: ScriptedServer;

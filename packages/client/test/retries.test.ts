@@ -1,8 +1,8 @@
 /** What happens when something fails: the same bytes again, in order, never twice at once. */
 import {type ApiRequest, CONNECTION_ERROR} from '@allocdb/api';
-import {describe, expect, test} from 'vitest';
+import {describe, expect, test, vi} from 'vitest';
 import {type Client, operationIdFrom, reservationId, resourceIdFrom} from '../src/index.ts';
-import {errorOf, HALTED, OVERLOADED, pair, rejected} from './pair.ts';
+import {errorOf, HALTED, OVERLOADED, pair, rejected, standingClock} from './pair.ts';
 import {committed, type ServerConnection} from './scripted_server.ts';
 
 const seat = resourceIdFrom('seat');
@@ -47,11 +47,12 @@ describe('a lost connection', () => {
   });
 
   test('a call after a long pause is given its time', async () => {
+    using _clock = standingClock();
     await using it = await pair({responseTimeoutMs: 240});
-    await new Promise(resolve => setTimeout(resolve, 300));
+    vi.advanceTimersByTime(300);
     const call = create(it.client);
     await it.connection.requests.next();
-    await new Promise(resolve => setTimeout(resolve, 100));
+    vi.advanceTimersByTime(100);
     it.connection.respond(committed(1n));
     await call;
     expect(it.client.status.reconnects).toBe(0);
@@ -82,22 +83,22 @@ describe('a lost connection', () => {
   test('silence while answers are due counts as one', async () => {
     await using it = await pair({responseTimeoutMs: 40});
     const call = create(it.client);
-    const second = await it.server.connections.next();
-    await second.requests.next();
-    second.respond(committed(1n));
+    await it.connection.requests.next();
+    it.server.answer = () => committed(1n);
     expect((await call).result).toBe('created');
     expect(it.client.status.lastError?.message).toContain('nothing arrived for');
   });
 
   test('slow answers are waited for as long as something arrives, and idleness is no silence', async () => {
+    using _clock = standingClock();
     await using it = await pair({responseTimeoutMs: 250});
-    const calls = Array.from({length: 6}, () => it.client.getResource(seat));
-    for (let i = 0; i < 6; i++) {
-      await new Promise(resolve => setTimeout(resolve, 60));
+    for (const call of Array.from({length: 6}, () => it.client.getResource(seat))) {
+      await it.connection.requests.next();
+      vi.advanceTimersByTime(60);
       it.connection.respond({type: 'resource_not_found'});
+      await call;
     }
-    await Promise.all(calls);
-    await new Promise(resolve => setTimeout(resolve, 400));
+    vi.advanceTimersByTime(400);
     expect(it.client.status.reconnects).toBe(0);
   });
 
