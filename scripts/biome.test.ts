@@ -52,7 +52,7 @@ export async function clean(): Promise<number> {
 }
 `,
   'packages/near/src/chatty.ts': `export function chatty(): void {\n  console.log('x');\n}\n`,
-  'packages/server/src/main.ts': `export function main(): void {\n  console.log('x');\n}\n`,
+  'packages/cli/src/main.ts': `export function main(): void {\n  console.log('x');\n}\n`,
 };
 
 beforeAll(() => {
@@ -94,5 +94,5 @@ test('a promise that is awaited, returned, handled or left on purpose is not', (
 
 test('the console belongs to command lines, not to libraries', () => {
   expect(lint('packages/near/src/chatty.ts')).toEqual(['packages/near/src/chatty.ts:2 noConsole']);
-  expect(lint('packages/server/src/main.ts')).toEqual([]);
+  expect(lint('packages/cli/src/main.ts')).toEqual([]);
 });

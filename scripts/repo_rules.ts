@@ -40,10 +40,24 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
   },
   server: {
     published: true,
-    workspace: ['@allocdb/node', '@allocdb/client', '@allocdb/api'],
-    external: ['commander', 'pino'],
+    workspace: ['@allocdb/node', '@allocdb/api'],
+    external: [
+      '@fastify/static',
+      '@fastify/swagger',
+      '@fastify/type-provider-typebox',
+      'fastify',
+      'pino',
+      'prom-client',
+      'typebox',
+    ],
     node: ['packages/server/'],
-    tests: ['@allocdb/sim', '@allocdb/campaign'],
+    tests: ['@allocdb/client', '@allocdb/sim', '@allocdb/campaign'],
+  },
+  cli: {
+    published: true,
+    workspace: ['@allocdb/server', '@allocdb/node', '@allocdb/client', '@allocdb/api'],
+    external: ['cli-progress', 'commander'],
+    node: ['packages/cli/'],
   },
   bench: {
     published: true,

@@ -207,7 +207,7 @@ export const SOURCE_CASES: readonly Case[] = [
       'packages/core/src/a.ts': HEADER,
       'packages/core/src/b.ts':
         '/**\n * What this is.\n * What it keeps.\n * What is not here.\n */\nexport const b = 1;\n',
-      'packages/server/src/main.ts': `#!/usr/bin/env node\n${HEADER}`,
+      'packages/cli/src/main.ts': `#!/usr/bin/env node\n${HEADER}`,
       'packages/core/src/a.test.ts': 'test;\n',
     },
   },

@@ -13,7 +13,7 @@ export const ECHO_PROGRAM: string = programOf('echo_server');
 /** The `allocdb` command: beside this package, in a workspace as in an installation. */
 export const ALLOCDB_PROGRAM: string = join(
   PROGRAM_DIR,
-  FROM_SOURCES ? '../../server/src/main.ts' : '../../server/dist/main.js',
+  FROM_SOURCES ? '../../cli/src/main.ts' : '../../cli/dist/main.js',
 );
 
 /** As the installed `allocdb` starts Node; the echo is given the same. */

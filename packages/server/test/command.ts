@@ -10,7 +10,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 
-const COMMAND = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const COMMAND = fileURLToPath(new URL('../../cli/dist/main.js', import.meta.url));
 const READY_MS = 30_000;
 const END_MS = 30_000;
 
@@ -45,7 +45,7 @@ process.on('exit', () => {
 });
 
 /** The command as it is installed. */
-export const INSTALLED_COMMAND: string = fileURLToPath(new URL('../bin/allocdb', import.meta.url));
+export const INSTALLED_COMMAND: string = fileURLToPath(new URL('../../cli/bin/allocdb', import.meta.url));
 
 /** Starts the command with its three pipes. */
 export function startCommand(args: readonly string[]): ChildProcessWithoutNullStreams {

@@ -169,7 +169,7 @@ export async function verifyDirectory(dataDir: string): Promise<Record<string, u
 }
 
 function serverMain(): string {
-  return fileURLToPath(new URL('../../../server/dist/main.js', import.meta.url));
+  return fileURLToPath(new URL('../../../cli/dist/main.js', import.meta.url));
 }
 
 function parseEvent(line: string): Record<string, unknown> | null {

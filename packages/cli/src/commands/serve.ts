@@ -4,12 +4,10 @@
  */
 import {existsSync} from 'node:fs';
 import {join} from 'node:path';
-import {AllocDbServer, type ServerOptions} from '../allocdb_server.ts';
+import type {ListenAddress} from '@allocdb/server';
+import {AllocDbServer, createLog, defaultConfig, explainConfig, type ServerOptions} from '@allocdb/server';
 import {readConfig, readText} from '../config_input.ts';
-import {defaultConfig, explainConfig} from '../default_config.ts';
 import {EXIT, fail} from '../exit.ts';
-import {createLog} from '../log.ts';
-import type {ListenAddress} from '../net/tcp_server.ts';
 
 /** Flags of `serve` as the command line gives them. */
 export interface ServeFlags {

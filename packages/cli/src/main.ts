@@ -5,12 +5,12 @@
  */
 import {readFileSync} from 'node:fs';
 import {DEFAULT_CHECKPOINT, isOpenError} from '@allocdb/node';
+import type {ListenAddress} from '@allocdb/server';
 import {Command, CommanderError, InvalidArgumentError} from 'commander';
 import {type ApiFlags, api} from './commands/api.ts';
 import {MIB, type ServeFlags, serve} from './commands/serve.ts';
 import {type VerifyFlags, verify} from './commands/verify.ts';
 import {CommandFailure, EXIT} from './exit.ts';
-import type {ListenAddress} from './net/tcp_server.ts';
 
 const everyMib = DEFAULT_CHECKPOINT.everyLogBytes / MIB;
 const mibPerSecond = DEFAULT_CHECKPOINT.bytesPerSecond / MIB;
