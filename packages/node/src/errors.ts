@@ -17,6 +17,7 @@ export type OpenErrorCode =
   | 'corrupt_log'
   | 'rewound_slot'
   | 'undecodable_command'
+  | 'outcome_mismatch'
   | 'digest_mismatch'
   | 'invariant_violation'
   | 'io';

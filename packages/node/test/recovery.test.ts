@@ -2,7 +2,7 @@
  * How a directory comes up: startup kinds and their metrics, rotten snapshots, lost or foreign files, and logs that are
  * intact as logs and yet no log of this database. What is refused has changed no file.
  */
-import {COMMAND, digestOf} from '@allocdb/core';
+import {COMMAND, digestOf, RESULT} from '@allocdb/core';
 import {STATUS, Wal} from '@allocdb/wal';
 import {SimDisk} from '@allocdb/wal/testing';
 import {describe, expect, test} from 'vitest';
@@ -319,13 +319,14 @@ describe('an intact log that is not of this database', () => {
   const expire = new Uint8Array(25);
   expire[0] = COMMAND.EXPIRE;
 
-  function refusedWith(type: number, slot: number, bytes: Uint8Array): string {
+  function refusedWith(type: number, slot: number, bytes: Uint8Array, note = 0): string {
     const disk = new SimDisk();
     const engine = openOn(disk);
     engine.handleApiRequest(create(1n, 1n, 9n));
     engine.closeNow();
     const wal = Wal.open({dir: WAL_DIR, io: disk, segmentBytes: 64 * 1024, lock: false});
     expect(wal.append(type, 1, slot, slot < 0 ? -1 : 0, bytes, 0, bytes.length)).toBe(STATUS.OK);
+    wal.annotate(note);
     wal.closeSync();
     const error = openErrorOf(() => openOn(disk.fork(1)));
     expect(expectRefused(disk, error.code)).toContain('lsn 2');
@@ -352,6 +353,11 @@ describe('an intact log that is not of this database', () => {
   ];
   test.each(cases)('%s: %s', (_, code, type, slot, bytes) => {
     expect(refusedWith(type, slot, bytes)).toBe(code);
+  });
+
+  test('an answer that replay does not give', () => {
+    const {CLIENT_COMMAND} = RECORD_TYPE;
+    expect(refusedWith(CLIENT_COMMAND, 9, valid, RESULT.RESOURCE_BUSY)).toBe('outcome_mismatch');
   });
 });
 

@@ -8,7 +8,7 @@
 import {ioError, isDiskFull, WalError} from './errors.ts';
 import type {DirectoryLock} from './file_io.ts';
 import {writeCleanFile} from './format/clean_file.ts';
-import {FRAME_KIND, MARKER_DIGEST_BYTES, RECORD_FLAG} from './format/format.ts';
+import {FRAME_KIND, MARKER_DIGEST_BYTES, RECORD_FLAG, RECORD_NOTE_SHIFT} from './format/format.ts';
 import {SCOPE_WORDS, scopeToWords} from './format/scope.ts';
 import {highWord, lowWord, toBigint, U64_MAX} from './format/words.ts';
 import {type ResolvedWalOptions, resolveOptions, type WalOptions} from './log_options.ts';
@@ -20,6 +20,7 @@ import {type RecordInput, refusal} from './write/record_input.ts';
 import {STATUS, type Status} from './write/status.ts';
 
 const TYPE_MAX = 0xffff;
+const NOTE_MAX = 0xff;
 
 /**
  * A durable log of records with dense, rising lsns, open for writing by exactly one process.
@@ -60,14 +61,15 @@ export class Wal extends ReadableLog {
   /**
    * Appends one record and returns its lsn; durable after the next commit. Throws what `append` refuses: `frame_full`
    * or `pending_full` (commit, then again), `too_large`, `storage_full`, `too_many_segments` (truncate) or `lsn_exhausted`;
-   * `RangeError` for a type that is no u16, a stamp that is no u64, and a scope out of its widths.
+   * `RangeError` for a type that is no u16, a note that is no u8, a stamp that is no u64, and a scope out of its widths.
    */
   appendRecord(record: RecordInput): bigint {
-    const {type, payload, stamp = 0n, required = true, scope} = record;
+    const {type, payload, stamp = 0n, required = true, note = 0, scope} = record;
     if (!Number.isInteger(type) || type < 0 || type > TYPE_MAX) throw new RangeError('a record type is a u16');
+    if (!Number.isInteger(note) || note < 0 || note > NOTE_MAX) throw new RangeError('a note is a u8');
     if (stamp < 0n || stamp > U64_MAX) throw new RangeError('a stamp is a u64');
     const lsn = this.writer.stage.next.toBigint();
-    const flags = required ? RECORD_FLAG.REQUIRED : 0;
+    const flags = (required ? RECORD_FLAG.REQUIRED : 0) | (note << RECORD_NOTE_SHIFT);
     const [lo, hi] = [lowWord(stamp), highWord(stamp)];
     let status: Status;
     if (scope === undefined) status = this.append(type, flags, lo, hi, payload, 0, payload.length);

@@ -339,6 +339,7 @@ test('any record comes back as it was appended', () => {
       payload: fc.uint8Array({maxLength: 600}),
       stamp: u64,
       required: fc.boolean(),
+      note: fc.nat({max: 255}),
       scope: fc.record({tenant: u64, database: u64, vshard: fc.nat({max: 2 ** 32 - 1})}),
     },
     {requiredKeys: ['type', 'payload']},
@@ -351,7 +352,7 @@ test('any record comes back as it was appended', () => {
       const cursor = wal.read();
       for (const one of records) {
         cursor.next();
-        const expected = {stamp: 0n, required: true, scope: null, lsn: cursor.lsn, ...one};
+        const expected = {stamp: 0n, required: true, note: 0, scope: null, lsn: cursor.lsn, ...one};
         expect(cursor.toRecord()).toEqual(expected);
       }
       cursor.close();

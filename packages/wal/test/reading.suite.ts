@@ -75,19 +75,24 @@ export function runReadingSuite(name: string, make: () => {io: FileIo; dir: stri
       expect(readAll(readWal({dir, io}, {from: 5n, to: 6n})).lsns).toEqual([5n, 6n]);
     });
 
-    test('records carry scope, stamp and whether they are required', () => {
+    test('records carry scope, stamp, note and whether they are required', () => {
       const {open} = setup();
       const wal = open();
       const scope = {tenant: 2n ** 64n - 1n, database: 7n, vshard: 0xffff_ffff};
       const payload = payloadOf(1n, 10);
       wal.appendRecord({type: 9, payload, stamp: 5n, required: false, scope});
       wal.appendRecord({type: 9, payload});
+      wal.appendRecord({type: 9, payload, note: 1, scope});
+      wal.annotate(255);
       wal.commitSync();
+      expect(() => wal.annotate(1)).toThrow(RangeError);
       const [page] = [...wal.pages()];
       expect(page?.records).toEqual([
-        {lsn: 1n, type: 9, stamp: 5n, required: false, scope, payload},
-        {lsn: 2n, type: 9, stamp: 0n, required: true, scope: null, payload},
+        {lsn: 1n, type: 9, stamp: 5n, required: false, note: 0, scope, payload},
+        {lsn: 2n, type: 9, stamp: 0n, required: true, note: 0, scope: null, payload},
+        {lsn: 3n, type: 9, stamp: 0n, required: true, note: 255, scope, payload},
       ]);
+      for (const note of [-1, 1.5, 256]) expect(() => wal.appendRecord({type: 1, payload, note})).toThrow(RangeError);
       for (const vshard of [-1, 1.5, 2 ** 32]) {
         expect(() => wal.appendRecord({type: 1, payload, scope: {...scope, vshard}})).toThrow(RangeError);
       }

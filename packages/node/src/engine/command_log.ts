@@ -4,7 +4,10 @@
  */
 import type {Status} from '@allocdb/wal';
 
-/** Types of the records in an engine's log. Both are required: a reader that does not know them must refuse. */
+/**
+ * Types of the records in an engine's log. Both are required: a reader that does not know them must refuse. The note of a
+ * record is the result code of its command, so that the log tells what was answered; 0 where it was not noted yet.
+ */
 export const RECORD_TYPE = {CLIENT_COMMAND: 1, INTERNAL_COMMAND: 2} as const;
 
 /** The log as the stepper sees it. */
@@ -21,6 +24,8 @@ export interface CommandLog {
     offset: number,
     length: number,
   ): Status;
+  /** Sets the note of the record appended last, 8 bits; only while its frame is open. */
+  annotate(note: number): void;
   /** Whether so many records with so many payload bytes in all would be taken into the open frame. */
   room(records: number, payloadBytes: number): Status;
 }

@@ -258,6 +258,7 @@ export class Stepper {
       const logged = this.appender.append(CLIENT_COMMAND, slot, bytes, offset, length);
       if (logged !== OK) return this.putNotLogged(answers, at, logged);
       db.applyFresh(lsn[0] ?? 0, lsn[1] ?? 0, slotLo, slotHi, outcome);
+      this.log.annotate(outcome.code);
       this.openCommands++;
       this.queueDepth++;
       if (this.queueDepth > this.counters.queueHighWater) this.counters.queueHighWater = this.queueDepth;

@@ -110,6 +110,7 @@ export class ExpirationTicks {
     if (decoded !== NONE) throw new Error('assertion failed: an expire record decodes');
     stepper.nextLsn(lsn);
     db.applyInternal(lsn[0] ?? 0, lsn[1] ?? 0, slot[0] ?? 0, slot[1] ?? 0, this.outcome);
+    stepper.log.annotate(this.outcome.code);
   }
 }
 

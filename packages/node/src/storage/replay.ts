@@ -16,6 +16,7 @@ import {
   ltU64,
   Outcome,
   overflowOf,
+  RESULT_NAMES,
   SlotOverflow,
 } from '@allocdb/core';
 import {FRAME_HEADER_BYTES, type LogCursor, READ, RECORD_HEADER_BYTES, type RecordView} from '@allocdb/wal';
@@ -66,6 +67,10 @@ export class Replayer {
       this.expect(db.decodeInternal(cursor.view, cursor.offset, cursor.length) === NONE, cursor);
       this.expect(!historyOverflows(db, stampLo, stampHi, overflow), cursor);
       db.applyInternal(lsnLo, lsnHi, stampLo, stampHi, outcome);
+    }
+    if (cursor.note !== 0 && cursor.note !== outcome.code) {
+      const [now, then] = [outcome.code, cursor.note].map(code => RESULT_NAMES[code] ?? String(code));
+      throw new OpenError('outcome_mismatch', `lsn ${lsnOf(cursor)} gives ${now}, and was answered ${then}`);
     }
     this.records++;
     if (this.markers.size + this.watched.size > 0) this.onLsn();

@@ -65,11 +65,15 @@ export const MARKER_DIGEST_BYTES = 16;
 export const MARKER_BYTES: number = MARKER.DIGEST + MARKER_DIGEST_BYTES;
 
 /** Offsets in a record's header; the scope follows it when the flag says so, then the payload. */
-export const RECORD = {TYPE: 0, FLAGS: 2, PAYLOAD_BYTES: 4, STAMP: 8} as const;
+export const RECORD = {TYPE: 0, FLAGS: 2, NOTE: 3, PAYLOAD_BYTES: 4, STAMP: 8} as const;
 export const RECORD_HEADER_BYTES = 16;
 
-/** Flags of a record: a reader that does not know a required type must refuse; a scoped record carries a scope. */
+/**
+ * Flags of a record: a reader that does not know a required type must refuse; a scoped record carries a scope. The upper
+ * byte of the field is the record's note, which is its owner's and means nothing to the log.
+ */
 export const RECORD_FLAG = {REQUIRED: 1, SCOPED: 2} as const;
+export const RECORD_NOTE_SHIFT = 8;
 
 /** The scope of a record: tenant u64, database u64, vshard u32. */
 export const SCOPE = {TENANT: 0, DATABASE: 8, VSHARD: 16} as const;

@@ -4,7 +4,7 @@
  * Lengths are checked against the end of the frame's records before anything is read behind them.
  */
 
-import {RECORD, RECORD_FLAG, RECORD_HEADER_BYTES, SCOPE_BYTES} from '../format/format.ts';
+import {RECORD, RECORD_FLAG, RECORD_HEADER_BYTES, RECORD_NOTE_SHIFT, SCOPE_BYTES} from '../format/format.ts';
 import {type RecordScope, readScope} from '../format/scope.ts';
 import {type Lanes, toBigint} from '../format/words.ts';
 
@@ -19,6 +19,8 @@ export interface LogRecord {
   readonly scope: RecordScope | null;
   /** A reader that does not know the type must refuse the log. */
   readonly required: boolean;
+  /** 8 bits of the writer's. */
+  readonly note: number;
   readonly payload: Uint8Array;
 }
 
@@ -56,6 +58,11 @@ export class RecordView {
     return (this.flags & REQUIRED) !== 0;
   }
 
+  /** 8 bits of the writer's; 0 unless it set them. */
+  get note(): number {
+    return this.flags >>> RECORD_NOTE_SHIFT;
+  }
+
   /** A copy of the payload, or of a marker's digest. */
   payload(): Uint8Array {
     return this.bytes.slice(this.offset, this.offset + this.length);
@@ -63,8 +70,8 @@ export class RecordView {
 
   /** The record as an object of its own. */
   toRecord(): LogRecord {
-    const {lsn, type, stamp, scope, isRequired} = this;
-    return {lsn, type, stamp, scope, required: isRequired, payload: this.payload()};
+    const {lsn, type, stamp, scope, isRequired, note} = this;
+    return {lsn, type, stamp, scope, required: isRequired, note, payload: this.payload()};
   }
 
   /**

@@ -19,7 +19,7 @@ import {
 } from '../format/format.ts';
 import {type FrameHead, writeFrameHead} from '../format/frame_header.ts';
 
-const {TYPE, FLAGS, PAYLOAD_BYTES, STAMP} = RECORD;
+const {TYPE, FLAGS, NOTE, PAYLOAD_BYTES, STAMP} = RECORD;
 
 const WORD_COPY_BYTES_MAX = 256;
 
@@ -31,6 +31,8 @@ export class FrameBuffer {
   #sourceStart = 0;
   end: number = FRAME_HEADER_BYTES;
   records = 0;
+  /** Where the record that was put last begins. */
+  #last = 0;
 
   constructor(maxFrameBytes: number) {
     this.bytes = new Uint8Array(roundUp(maxFrameBytes, BLOCK_BYTES_MAX));
@@ -84,6 +86,11 @@ export class FrameBuffer {
     return frameBytes;
   }
 
+  /** Sets the note of the record that was put last. */
+  annotate(note: number): void {
+    this.#view.setUint8(this.#last + NOTE, note);
+  }
+
   clear(): void {
     this.end = FRAME_HEADER_BYTES;
     this.records = 0;
@@ -91,6 +98,7 @@ export class FrameBuffer {
 
   #putHeader(at: number, type: number, flags: number, stampLo: number, stampHi: number, length: number): void {
     const view = this.#view;
+    this.#last = at;
     view.setUint16(at + TYPE, type, true);
     view.setUint16(at + FLAGS, flags, true);
     view.setInt32(at + PAYLOAD_BYTES, length, true);

@@ -109,6 +109,11 @@ export class FrameStage {
     return OK;
   }
 
+  annotate(note: number): void {
+    if (this.open.records === 0) throw new RangeError('the frame of the last record is closed');
+    this.open.annotate(note);
+  }
+
   room(records: number, payloadBytes: number): Status {
     return this.#admit(records, payloadBytes + records * RECORD_HEADER_BYTES);
   }

@@ -56,6 +56,14 @@ export class RawLog {
   }
 
   /**
+   * Sets the note of the record appended last: 8 bits of the caller's, for what is known only once the record has its
+   * place. Until its frame is frozen; throws RangeError afterwards. A record without one has note 0.
+   */
+  annotate(note: number): void {
+    this.writer.stage.annotate(note);
+  }
+
+  /**
    * Whether the open frame takes `records` more with this many payload bytes together; then their appends are `OK`.
    * Count 20 bytes more for each record with a scope.
    */

@@ -15,6 +15,8 @@ export interface RecordInput {
   readonly stamp?: bigint;
   /** A reader that does not know the type must refuse the log. Default true. */
   readonly required?: boolean;
+  /** 8 bits of the caller's that travel with the record. Default 0. */
+  readonly note?: number;
   /** Whose record it is. Default: nobody's. */
   readonly scope?: RecordScope;
 }
