@@ -6,6 +6,7 @@
  * Indexes have a power of two of cells, at least twice as many as rows: a table of exactly a power of two of rows has the
  * smallest share of them, one of a row more the largest. Both are measured.
  */
+import {setTimeout as delay} from 'node:timers/promises';
 import {AllocDb, type CoreConfig, memoryBytesOf} from '@allocdb/core';
 
 /** Bytes of one more thing: measured, and by the formula that a configuration is judged by. */
@@ -37,6 +38,15 @@ function arrayBytes(): number {
   return process.memoryUsage().arrayBuffers;
 }
 
+/** What loading the program left behind is given back in the background: waits until nothing more is. */
+async function settled(): Promise<void> {
+  for (let still = 0, last = -1; still < 5; await delay(20)) {
+    const bytes = arrayBytes();
+    still = bytes === last ? still + 1 : 0;
+    last = bytes;
+  }
+}
+
 /** All of them stay: buffers are given back in the background, some time after a collection. */
 const built: AllocDb[] = [];
 
@@ -66,7 +76,8 @@ function rows(what: string, field: Count): Quotient[] {
   return [quotient(`${what}, 2^n of them`, ...between(0)), quotient(`${what}, 2^n + 1 of them`, ...between(1))];
 }
 
-function main(): void {
+async function main(): Promise<void> {
+  await settled();
   const slots = BigInt(ROWS);
   const members = {...SMALL, maxReservations: 16_384};
   const found = [
@@ -89,4 +100,4 @@ function main(): void {
   process.stdout.write(`${JSON.stringify({found})}\n`);
 }
 
-main();
+await main();
