@@ -36,6 +36,8 @@ export interface FileIo {
   list(dir: string): string[];
   /** Creates one directory; false where it already is. */
   makeDir(path: string): boolean;
+  /** Removes a directory, which must be empty ('ENOTEMPTY'). */
+  removeDir(path: string): void;
   /** Creations, renames and removals in this directory are durable on return. */
   syncDir(path: string): void;
   syncDirAsync(path: string): Promise<void>;

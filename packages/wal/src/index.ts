@@ -62,13 +62,15 @@ export type {WalOptions} from './log_options.ts';
 export type {WalMetrics} from './metrics.ts';
 export type {FollowOptions} from './read/follow.ts';
 export {type LogCursor, READ, type ReadEvent} from './read/log_cursor.ts';
+export type {LogTail, TailOptions} from './read/log_tail.ts';
 export type {PageOptions, RecordPage} from './read/pages.ts';
 export type {Pin} from './read/pins.ts';
 export type {ReadOptions} from './read/record_filter.ts';
 export type {LogRecord, RecordView} from './read/record_view.ts';
 export {type CopyWalOptions, copyWal} from './read/wal_copy.ts';
 export {type DumpEntry, type DumpOptions, dumpWal, type FrameKindName} from './read/wal_dump.ts';
-export {inspectWal, type ReadWalOptions, readWal, verifyWal, type WalReport} from './read/wal_reader.ts';
+export {inspectWal, type ReadWalOptions, readWal, verifySteps, verifyWal, type WalReport} from './read/wal_reader.ts';
+export {type SurveyEntry, type SurveyOptions, surveyWal} from './read/wal_survey.ts';
 export {appendTyped, whenRoom} from './records/append_typed.ts';
 export {
   COMMAND_BYTES_MAX,

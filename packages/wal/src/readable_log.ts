@@ -7,8 +7,9 @@
 import {WalError} from './errors.ts';
 import {firstLsnOf, type SegmentInfo} from './format/segment_header.ts';
 import type {ResolvedWalOptions} from './log_options.ts';
-import {type FollowOptions, type FollowSource, follow} from './read/follow.ts';
+import {type FollowOptions, follow} from './read/follow.ts';
 import {LogCursor} from './read/log_cursor.ts';
+import {LogTail, type TailOptions, type TailSource} from './read/log_tail.ts';
 import {segmentIndexOf} from './read/log_walker.ts';
 import {type PageOptions, pagesOf, type RecordPage} from './read/pages.ts';
 import type {Pin} from './read/pins.ts';
@@ -47,20 +48,16 @@ export class ReadableLog extends RawLog {
    * read. One that waits is stopped by its signal: `return()` takes effect with the next record only.
    */
   follow(options: FollowOptions = {}): AsyncGenerator<LogRecord, void> {
-    const {writer} = this;
-    const source: FollowSource = {
-      openCursor: () => {
-        writer.assertUsable();
-        return this.#cursor(options, options.yields ?? false);
-      },
-      chain: () => writer.segments.chain(),
-      watch: onChange => writer.watchers.add(onChange),
-      assertAlive: () => {
-        if (writer.failure !== null) throw writer.failure;
-      },
-      isClosed: () => writer.isClosed,
-    };
-    return follow(source, options.signal);
+    return follow(this.#tailSource(options), options.signal);
+  }
+
+  /**
+   * A cursor that can go on to what becomes durable later, for readers that choose when they read; what `follow` says of
+   * `yields` holds for it. Its `next` tells the end of frames before `from` too, so that a long way there can be walked in
+   * steps. Throws what `read` throws. Close it.
+   */
+  tail(options: TailOptions): LogTail {
+    return new LogTail(this.#tailSource(options, true), options.onMore);
   }
 
   /** `read` in arrays of records that are copies. Closes its cursor when it ends or is left. */
@@ -95,7 +92,23 @@ export class ReadableLog extends RawLog {
     return this.writer.segments.pins.hold(lsn);
   }
 
-  #cursor(read: ReadOptions, yields: boolean): LogCursor {
+  #tailSource(options: Omit<TailOptions, 'onMore'>, tellsSkipped = false): TailSource {
+    const {writer} = this;
+    return {
+      openCursor: () => {
+        writer.assertUsable();
+        return this.#cursor(options, options.yields ?? false, tellsSkipped);
+      },
+      chain: () => writer.segments.chain(),
+      watch: onChange => writer.watchers.add(onChange),
+      assertAlive: () => {
+        if (writer.failure !== null) throw writer.failure;
+      },
+      isClosed: () => writer.isClosed,
+    };
+  }
+
+  #cursor(read: ReadOptions, yields: boolean, tellsSkipped = false): LogCursor {
     const {io, dir, maxReadFrameBytes} = this.options;
     const from = read.from ?? this.firstLsn;
     const chain = this.writer.segments.chain();
@@ -103,7 +116,7 @@ export class ReadableLog extends RawLog {
     const first = firstLsnOf(segments[segmentIndexOf(segments, from)] as SegmentInfo);
     const pin = this.writer.segments.pins.hold(first, yields);
     try {
-      return new LogCursor({io, dir, maxReadFrameBytes, chain, read: {...read, from}, pin});
+      return new LogCursor({io, dir, maxReadFrameBytes, chain, read: {...read, from}, pin, tellsSkipped});
     } catch (error) {
       pin.release();
       throw error;

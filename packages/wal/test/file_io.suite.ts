@@ -66,6 +66,7 @@ export function runFileIoSuite(name: string, make: () => {io: FileIo; dir: strin
         () => io.list(path),
         () => io.syncDir(path),
         () => io.makeDir(joinPath(path, 'x')),
+        () => io.removeDir(path),
       ];
       for (const call of calls) expect(codeOf(call)).toBe('ENOENT');
     });
@@ -152,6 +153,23 @@ export function runFileIoSuite(name: string, make: () => {io: FileIo; dir: strin
       io.close(io.open(joinPath(inner, 'a'), 'create'));
       expect(io.list(inner)).toEqual(['a']);
       expect(io.list(dir)).toEqual(['inner']);
+    });
+
+    test('a directory is removed once it is empty, and may be made again', () => {
+      const {io, dir} = make();
+      const inner = joinPath(dir, 'inner');
+      const file = joinPath(inner, 'a');
+      io.makeDir(inner);
+      io.close(io.open(file, 'create'));
+      expect(codeOf(() => io.removeDir(inner))).toBe('ENOTEMPTY');
+      expect(codeOf(() => io.removeDir(file))).toBe('ENOTDIR');
+      io.unlink(file);
+      io.removeDir(inner);
+      io.syncDir(dir);
+      expect(io.list(dir)).toEqual([]);
+      expect(codeOf(() => io.list(inner))).toBe('ENOENT');
+      expect(io.makeDir(inner)).toBe(true);
+      expect(io.list(inner)).toEqual([]);
     });
 
     test('a directory is locked once until released', () => {

@@ -80,6 +80,10 @@ class NodeFileIo implements FileIo {
     }
   }
 
+  removeDir(path: string): void {
+    fs.rmdirSync(path);
+  }
+
   syncDir(path: string): void {
     const handle = fs.openSync(path, 'r');
     try {

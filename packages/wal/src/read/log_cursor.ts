@@ -35,6 +35,8 @@ export interface LogCursorOptions extends LogWalkerOptions {
   readonly read: ReadOptions & {readonly from: bigint};
   /** Holds the segment that is being read, and those behind it; null where nobody truncates. */
   readonly pin: HeldPin | null;
+  /** `FRAME_END` also for frames that lie before `from` as a whole; their lsns are below it. Default false. */
+  readonly tellsSkipped?: boolean;
 }
 
 /** A position in the log that moves forward. */
@@ -42,6 +44,7 @@ export class LogCursor extends RecordView {
   readonly #walker: LogWalker | null;
   readonly #pin: HeldPin | null;
   readonly #filter: RecordFilter;
+  readonly #tellsSkipped: boolean;
   readonly #from: Lanes = new Lanes();
   readonly #to: Lanes = new Lanes();
   /** The lsn of the next record. */
@@ -59,6 +62,7 @@ export class LogCursor extends RecordView {
     super();
     const {chain, read, pin} = options;
     this.#filter = new RecordFilter(read);
+    this.#tellsSkipped = options.tellsSkipped ?? false;
     this.#from.set(lowWord(read.from), highWord(read.from));
     this.#to.set(lowWord(this.#filter.to), highWord(this.#filter.to));
     this.#walker = chain === null ? null : startWalker(options, chain, read.from);
@@ -81,7 +85,7 @@ export class LogCursor extends RecordView {
       } else if (this.#inFrame) {
         this.#inFrame = false;
         if (this.#at !== this.#end) this.#malformed();
-        if (!this.#isBeforeStart()) return READ_FRAME_END;
+        if (this.#tellsSkipped || !this.#isBeforeStart()) return READ_FRAME_END;
       } else {
         const event = this.#nextFrame();
         if (event !== READ_FRAME_END) return event;

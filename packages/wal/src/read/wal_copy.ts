@@ -17,9 +17,13 @@ import {lastLsnOf} from '../recovery/log_scan.ts';
 import type {LogChain, LogWalkerOptions} from './log_walker.ts';
 import {type ReadWalOptions, scanReadOnly, verifySteps, type WalReport} from './wal_reader.ts';
 
-const CHUNK_BYTES: number = 1 << 20;
-/** Frames that are verified before others get their turn. */
+/** Read at once, while the event loop waits. */
+const CHUNK_BYTES: number = 1 << 17;
+/** Bytes after which the copy is synced, so that no single sync has much to write. */
+const SYNC_BYTES: number = 4 << 20;
+/** Frames that are verified before others get their turn, unless they take longer than a slice. */
 const FRAMES_A_TURN = 64;
+const SLICE_MS = 1;
 
 export interface CopyWalOptions {
   /** Directory of the copy; created (one level) when it is not there, and empty otherwise. */
@@ -29,6 +33,13 @@ export interface CopyWalOptions {
   /** Stops the copy with its reason; what is there by then does not open. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (copiedBytes: number, totalBytes: number) => void;
+  /** False where the caller holds a lock on the target or its parent. Default true. */
+  readonly lock?: boolean;
+  /**
+   * Called after each piece of work with the bytes it wrote and the milliseconds for which it kept the event loop; the
+   * copy goes on when this resolves. Default: pieces follow each other, and verification gives others their turns.
+   */
+  readonly pace?: (bytes: number, busyMs: number) => Promise<void>;
 }
 
 export interface CopySource extends LogWalkerOptions {
@@ -63,17 +74,25 @@ export async function copySegments(source: CopySource, options: CopyWalOptions):
   guardIo(`creating ${to}`, () => {
     if (toIo.makeDir(to)) toIo.syncDir(parentPath(to));
   });
-  const lock = guardIo(`locking ${to}`, () => toIo.lock(to));
+  const lock = options.lock === false ? null : guardIo(`locking ${to}`, () => toIo.lock(to));
   try {
     const others = guardIo(`listing ${to}`, () => toIo.list(to)).filter(name => name !== FILE.LOCK);
     if (others.length > 0) throw new WalError('not_empty', `${to} holds other files`, {evidence: `${others[0]}`});
     guardIo('marking the copy', () => writeCleanFile(toIo, to, source));
     const progress = new Progress(source, options);
     for (const segment of source.chain.segments) await new SegmentCopy(source, segment, options, progress).run();
-    guardIo('syncing the copy', () => toIo.syncDir(to));
+    await syncCopy(toIo, to);
     return await verifyInTurns({dir: to, io: toIo, maxReadFrameBytes: source.maxReadFrameBytes}, progress);
   } finally {
-    lock.release();
+    lock?.release();
+  }
+}
+
+async function syncCopy(io: FileIo, dir: string): Promise<void> {
+  try {
+    await io.syncDirAsync(dir);
+  } catch (error) {
+    throw ioError('syncing the copy', error);
   }
 }
 
@@ -95,9 +114,18 @@ class Progress {
     this.#source.check();
   }
 
-  add(bytes: number): void {
+  async add(bytes: number, busyMs: number): Promise<void> {
     this.#copiedBytes += bytes;
     this.#options.onProgress?.(this.#copiedBytes, this.#totalBytes);
+    this.check();
+    if (this.#options.pace === undefined) return;
+    await this.#options.pace(bytes, busyMs);
+    this.check();
+  }
+
+  async verified(busyMs: number): Promise<void> {
+    const {pace} = this.#options;
+    await (pace === undefined ? endOfTurn() : pace(0, busyMs));
     this.check();
   }
 }
@@ -125,7 +153,7 @@ class SegmentCopy {
       const into = guardIo(`creating the copy of ${name}`, () => toIo.open(joinPath(to, name), 'create'));
       try {
         await this.#copy(from, into, toIo);
-        guardIo(`syncing the copy of ${name}`, () => toIo.datasync(into));
+        await this.#sync(into, toIo);
       } finally {
         toIo.close(into);
       }
@@ -139,30 +167,51 @@ class SegmentCopy {
     const {name, sizeBytes} = this.#segment;
     const endOffset = this.#segment === chain.segments.at(-1) ? chain.lastLimit : sizeBytes;
     const chunk = new Uint8Array(CHUNK_BYTES);
-    for (let at = 0; at < sizeBytes; ) {
+    for (let at = 0, synced = 0; at < sizeBytes; ) {
+      const begun = io.now();
       const wanted = Math.min(chunk.length, (at < endOffset ? endOffset : sizeBytes) - at);
       if (at >= endOffset) chunk.fill(0);
       else if (guardIo(`reading ${name}`, () => readFully(io, from, chunk, 0, wanted, at)) < wanted) {
         throw new WalError('corruption', 'a segment has become shorter', {segment: name, offset: at});
       }
+      const busyMs = io.now() - begun;
       try {
         await writeFullyAsync(toIo, into, chunk, wanted, at);
       } catch (error) {
         throw ioError(`writing the copy of ${name}`, error);
       }
       at += wanted;
-      this.#progress.add(wanted);
+      if (at - synced >= SYNC_BYTES) {
+        await this.#sync(into, toIo);
+        synced = at;
+      }
+      await this.#progress.add(wanted, busyMs);
+    }
+  }
+
+  async #sync(into: number, toIo: FileIo): Promise<void> {
+    try {
+      await toIo.datasyncAsync(into);
+    } catch (error) {
+      throw ioError(`syncing the copy of ${this.#segment.name}`, error);
     }
   }
 }
 
-async function verifyInTurns(options: ReadWalOptions, progress: Progress): Promise<WalReport> {
+async function verifyInTurns(options: ReadWalOptions & {io: FileIo}, progress: Progress): Promise<WalReport> {
+  const {io} = options;
   const steps = verifySteps(options);
-  for (let count = 1; ; count++) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-    if (count % FRAMES_A_TURN !== 0) continue;
-    await endOfTurn();
-    progress.check();
+  try {
+    for (let begun = io.now(), count = 1; ; count++) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      const busyMs = io.now() - begun;
+      if (count % FRAMES_A_TURN !== 0 && busyMs < SLICE_MS) continue;
+      await progress.verified(busyMs);
+      begun = io.now();
+    }
+  } finally {
+    // Also where it was stopped: a cursor holds a file.
+    steps.return({} as never);
   }
 }

@@ -25,7 +25,7 @@ export interface DumpOptions extends Pick<ReadWalOptions, 'dir' | 'io' | 'maxRea
 
 export type FrameKindName = 'data' | 'idle' | 'seal' | 'snapshot';
 
-const KIND_NAMES: ReadonlyMap<number, FrameKindName> = new Map([
+export const KIND_NAMES: ReadonlyMap<number, FrameKindName> = new Map([
   [FRAME_KIND.DATA, 'data'],
   [FRAME_KIND.IDLE, 'idle'],
   [FRAME_KIND.SEAL, 'seal'],

@@ -78,9 +78,9 @@ export function* verifySteps(options: ReadWalOptions): Generator<void, WalReport
   }
 }
 
-export function scanReadOnly(options: ReadWalOptions): LogScan {
+export function scanReadOnly(options: ReadWalOptions, verify: 'all' | 'tail' = 'tail'): LogScan {
   const {dir, io = nodeFileIo, maxReadFrameBytes = READ_FRAME_BYTES, floor = 0n, firstLsn = 1n} = options;
-  return scanLog({io, dir, maxReadFrameBytes, floor, firstLsn, verify: 'tail'});
+  return scanLog({io, dir, maxReadFrameBytes, floor, firstLsn, verify});
 }
 
 function cursorOver(options: ReadWalOptions, scan: LogScan, read: ReadOptions): LogCursor {

@@ -135,6 +135,14 @@ export class SimSystem implements FileIo {
     return true;
   }
 
+  removeDir(path: string): void {
+    this.#call();
+    const entry = this.names.get(path);
+    if (entry !== 'directory') throw systemError(entry === undefined ? 'ENOENT' : 'ENOTDIR', path);
+    if (this.names.list(path).length > 0) throw systemError('ENOTEMPTY', path);
+    this.names.remove(path);
+  }
+
   syncDir(path: string): void {
     this.#call();
     if (this.names.get(path) !== 'directory') throw systemError('ENOENT', path);
