@@ -199,5 +199,38 @@ export type GetReservationAnswer = {result: 'found'; reservation: ReservationVie
 /** Answer of getLease. */
 export type GetLeaseAnswer = {result: 'found'; lease: LeaseView} | NoReservation;
 
+/** Which resources to read, and from where. */
+export interface ScanResourcesInput {
+  /** Only those in this state. */
+  state?: ResourceStateName | undefined;
+  /** Where to begin: 0n, or the `next` of the page before. Any number is allowed; past the end there is an empty page. */
+  position?: bigint | undefined;
+  /** Most to return, up to 65,535; 0 or left out: as many as a page takes. */
+  limit?: number | undefined;
+}
+/** Which reservations to read, and from where. */
+export interface ScanReservationsInput {
+  /** Only those of this holder. */
+  holder?: HolderId | undefined;
+  /** Only those in this state. */
+  state?: ReservationStateName | undefined;
+  /** Where to begin; as in {@link ScanResourcesInput}. */
+  position?: bigint | undefined;
+  /** Most to return; as in {@link ScanResourcesInput}. */
+  limit?: number | undefined;
+}
+/** What every page carries: the state of the database at one moment, durable. */
+interface Page {
+  result: 'page';
+  /** The last lsn that had been applied; null when nothing had happened yet. */
+  lsn: bigint | null;
+  /** Where the next page begins; null when this is the last one. A page may be empty and not the last one. */
+  next: bigint | null;
+}
+/** Answer of scanResources: resources in the order of their creation. */
+export type ScanResourcesAnswer = (Page & {resources: ResourceView[]}) | FenceNotApplied;
+/** Answer of scanReservations: reservations in no order that means anything. */
+export type ScanReservationsAnswer = (Page & {leases: LeaseView[]}) | FenceNotApplied;
+
 /** Counters of the database at this moment. */
 export type Metrics = Omit<MetricsResponse, 'type'>;

@@ -5,7 +5,9 @@
  * A submit carries its command as bytes (`encodeClientRequest` of the core codec makes them): whether they are a command
  * is for the engine to say.
  */
-import {checkU64, setU64, setU128} from './bigint_lanes.ts';
+import {RESERVATION_STATE_NAMES, RESOURCE_STATE_NAMES} from '@allocdb/core';
+import type {ReservationStateName, ResourceStateName} from './api_response.ts';
+import {checkNumber, checkU64, codeOf, setU64, setU128} from './bigint_lanes.ts';
 import {CodecError, requestCodecError} from './codec_error.ts';
 import {CODEC, COUNT_MAX, REQUEST} from './constants.ts';
 import {FieldReader, viewOf} from './field_reader.ts';
@@ -20,7 +22,24 @@ export type ApiRequest =
   | {type: 'submit_batch'; requestSlot: bigint; payloads: readonly Uint8Array[]}
   | {type: 'get_resource'; requiredLsn: bigint | null; resourceId: bigint}
   | {type: 'get_reservation' | 'get_lease'; requiredLsn: bigint | null; currentSlot: bigint; reservationId: bigint}
-  | {type: 'get_metrics' | 'tick_expirations'; currentWallClockSlot: bigint};
+  | {type: 'get_metrics' | 'tick_expirations'; currentWallClockSlot: bigint}
+  | ({type: 'scan_resources'; state: ResourceStateName | null} & ScanRange)
+  | ({
+      type: 'scan_reservations';
+      currentSlot: bigint;
+      /** Null for everybody's. */
+      holderId: bigint | null;
+      state: ReservationStateName | null;
+    } & ScanRange);
+
+/** Which page of a scan. Its `state` is null for any. */
+interface ScanRange {
+  requiredLsn: bigint | null;
+  /** 0n for the first page, then what the page before names as `next`. */
+  position: bigint;
+  /** Most to show, u16; 0 for as many as a page takes. */
+  limit: number;
+}
 
 function setPayload(bytes: Uint8Array, view: DataView, offset: number, payload: Uint8Array): number {
   view.setUint32(offset, payload.byteLength, true);
@@ -31,6 +50,16 @@ function setPayload(bytes: Uint8Array, view: DataView, offset: number, payload: 
 function setFence(view: DataView, offset: number, requiredLsn: bigint | null): number {
   view.setUint8(offset, requiredLsn === null ? 0 : 1);
   return requiredLsn === null ? offset + 1 : setU64(view, offset + 1, requiredLsn, 'requiredLsn');
+}
+
+function setScanEnd(view: DataView, offset: number, state: number, {position, limit}: ScanRange): void {
+  view.setUint8(offset, state);
+  view.setUint16(setU64(view, offset + 1, position, 'position'), checkNumber(limit, COUNT_MAX, 'limit'), true);
+}
+
+/** 0 stands for any state. */
+function stateCode(names: readonly string[], state: string | null): number {
+  return state === null ? 0 : codeOf(names, state, 'state');
 }
 
 function requestBytes(request: ApiRequest): number {
@@ -58,6 +87,10 @@ function requestBytes(request: ApiRequest): number {
     case 'get_metrics':
     case 'tick_expirations':
       return 9;
+    case 'scan_resources':
+      return request.requiredLsn === null ? 13 : 21;
+    case 'scan_reservations':
+      return (request.requiredLsn === null ? 22 : 30) + (request.holderId === null ? 0 : 16);
     default:
       return unreachable(request, 'request');
   }
@@ -65,7 +98,7 @@ function requestBytes(request: ApiRequest): number {
 
 /**
  * Encodes a request, without length prefix. Throws CodecError `length_too_large` when a payload or a batch does not fit
- * its prefix, RangeError when an id, lsn or slot does not fit its width.
+ * its prefix, RangeError when an id, lsn or slot does not fit its width or a state is none.
  */
 export function encodeRequest(request: ApiRequest): Uint8Array {
   const bytes = new Uint8Array(requestBytes(request));
@@ -99,6 +132,21 @@ export function encodeRequest(request: ApiRequest): Uint8Array {
       bytes[0] = request.type === 'get_metrics' ? REQUEST.GET_METRICS : REQUEST.TICK_EXPIRATIONS;
       view.setBigUint64(1, checkU64(request.currentWallClockSlot, 'currentWallClockSlot'), true);
       return bytes;
+    case 'scan_resources': {
+      bytes[0] = REQUEST.SCAN_RESOURCES;
+      const at = setFence(view, 1, request.requiredLsn);
+      setScanEnd(view, at, stateCode(RESOURCE_STATE_NAMES, request.state), request);
+      return bytes;
+    }
+    case 'scan_reservations': {
+      bytes[0] = REQUEST.SCAN_RESERVATIONS;
+      const {holderId} = request;
+      const at = setU64(view, setFence(view, 1, request.requiredLsn), request.currentSlot, 'currentSlot');
+      view.setUint8(at, holderId === null ? 0 : 1);
+      const stateAt = holderId === null ? at + 1 : setU128(view, at + 1, holderId, 'holderId');
+      setScanEnd(view, stateAt, stateCode(RESERVATION_STATE_NAMES, request.state), request);
+      return bytes;
+    }
     default:
       return unreachable(request, 'request');
   }
@@ -125,6 +173,16 @@ export function decodeRequest(frame: Uint8Array): ApiRequest {
     case REQUEST.GET_LEASE: {
       const type = registers.tag === REQUEST.GET_LEASE ? 'get_lease' : 'get_reservation';
       return {type, requiredLsn: fields.opt64(), currentSlot: fields.u64(), reservationId: fields.u128()};
+    }
+    case REQUEST.SCAN_RESOURCES: {
+      const requiredLsn = fields.opt64();
+      const state = fields.nameOrNull(RESOURCE_STATE_NAMES, 'resource_state');
+      return {type: 'scan_resources', requiredLsn, state, position: fields.u64(), limit: fields.u16()};
+    }
+    case REQUEST.SCAN_RESERVATIONS: {
+      const read = {requiredLsn: fields.opt64(), currentSlot: fields.u64(), holderId: fields.opt128()};
+      const state = fields.nameOrNull(RESERVATION_STATE_NAMES, 'reservation_state');
+      return {type: 'scan_reservations', ...read, state, position: fields.u64(), limit: fields.u16()};
     }
     default: {
       const type = registers.tag === REQUEST.GET_METRICS ? 'get_metrics' : 'tick_expirations';

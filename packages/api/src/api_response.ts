@@ -61,13 +61,49 @@ export interface ReservationFound extends ReservationHistory {
   holderId: bigint;
 }
 
-/** get_lease found it; members are in the order of the request. */
-export interface LeaseFound extends ReservationHistory {
-  type: 'lease_found';
+/** A resource as it is shown. */
+export interface ShownResource {
+  resourceId: bigint;
+  state: ResourceStateName;
+  currentReservationId: bigint | null;
+  version: bigint;
+}
+
+/** A reservation as it is shown with its epoch and its members, which are in the order of the request. */
+export interface ShownLease extends ReservationHistory {
   reservationId: bigint;
   holderId: bigint;
   leaseEpoch: bigint;
   resourceIds: readonly bigint[];
+}
+
+/** get_resource found it. */
+export interface ResourceFound extends ShownResource {
+  type: 'resource_found';
+}
+
+/** get_lease found it. */
+export interface LeaseFound extends ShownLease {
+  type: 'lease_found';
+}
+
+/** One page of a scan: what is shown is so at `lastAppliedLsn`, null for a database in which nothing happened yet. */
+interface Page {
+  lastAppliedLsn: bigint | null;
+  /** Position of the next page; null when the end was reached. */
+  next: bigint | null;
+}
+
+/** A page of scan_resources. It may be empty and not the last one. */
+export interface ResourcesPage extends Page {
+  type: 'resources_page';
+  resources: readonly ShownResource[];
+}
+
+/** A page of scan_reservations. It may be empty and not the last one. */
+export interface ReservationsPage extends Page {
+  type: 'reservations_page';
+  leases: readonly ShownLease[];
 }
 
 /** The metrics of the wire. */
@@ -94,13 +130,7 @@ export interface MetricsResponse {
 /** Any response of the database. */
 export type ApiResponse =
   | SubmitResponse
-  | {
-      type: 'resource_found';
-      resourceId: bigint;
-      state: ResourceStateName;
-      currentReservationId: bigint | null;
-      version: bigint;
-    }
+  | ResourceFound
   | {type: 'resource_not_found' | 'resource_engine_halted'}
   | {type: 'reservation_not_found' | 'reservation_retired' | 'reservation_engine_halted'}
   | {
@@ -110,6 +140,8 @@ export type ApiResponse =
     }
   | ReservationFound
   | LeaseFound
+  | ResourcesPage
+  | ReservationsPage
   | MetricsResponse
   | {type: 'tick_applied'; processedCount: number; lastAppliedLsn: bigint | null}
   | {type: 'tick_rejected'; failure: SubmissionFailure}

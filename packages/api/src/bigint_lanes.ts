@@ -1,7 +1,7 @@
 /**
- * Between bigints and the lanes of the writers, with the range checks that the object level promises: a value that does
- * not fit its width is misuse and throws RangeError naming the field. One scratch is shared by all callers, which is
- * sound because nothing here waits between filling it and reading it.
+ * From bigints and names to the lanes and numbers of the writers, with the range checks that the object level promises: a
+ * value that does not fit its width is misuse and throws RangeError naming the field. One scratch is shared by all
+ * callers, which is sound because nothing here waits between filling it and reading it.
  */
 
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
@@ -15,6 +15,13 @@ export function checkNumber(value: number, max: number, field: string): number {
     throw new RangeError(`${field} must be an integer between 0 and ${max}, got ${String(value)}`);
   }
   return value;
+}
+
+/** Number of a name; the index of an unknown one, or of the unused first entry, is misuse. */
+export function codeOf(names: readonly string[], name: string, field: string): number {
+  const code = names.indexOf(name);
+  if (code < 1) throw new RangeError(`${field} has no value '${name}'`);
+  return code;
 }
 
 /** Checks that a bigint fits 64 bits. */

@@ -64,7 +64,7 @@ export function requestCodecError(error: number, registers: RequestRegisters): C
     case CODEC.INVALID_REQUEST_TAG:
       return new CodecError('invalid_request_tag', null, registers.errorValue);
     case CODEC.INVALID_ENUM_VALUE:
-      return new CodecError('invalid_enum_value', 'optional_u64', registers.errorValue);
+      return new CodecError('invalid_enum_value', registers.errorKind, registers.errorValue);
     case CODEC.INVALID_LAYOUT:
       return new CodecError('invalid_layout');
     default:

@@ -15,6 +15,8 @@ export const REQUEST = {
   TICK_EXPIRATIONS: 5,
   SUBMIT_BATCH: 16,
   GET_LEASE: 17,
+  SCAN_RESOURCES: 18,
+  SCAN_RESERVATIONS: 19,
 } as const;
 
 /** First byte of a response. */
@@ -35,6 +37,8 @@ export const RESPONSE = {
   TICK_REJECTED: 14,
   BATCH_RESULT: 16,
   LEASE_FOUND: 17,
+  RESOURCES_PAGE: 18,
+  RESERVATIONS_PAGE: 19,
 } as const;
 
 /** Second byte of a rejected response: whether it is known that nothing happened. */
@@ -74,7 +78,14 @@ export const CODEC = {
 } as const;
 
 /** First byte of the frames that concern a connection rather than the database. */
-export const CONNECTION_FRAME = {HELLO: 0xf0, WELCOME: 0xf1, ERROR: 0xff} as const;
+export const CONNECTION_FRAME = {
+  HELLO: 0xf0,
+  WELCOME: 0xf1,
+  SUBSCRIBE: 0xf2,
+  CHANGE: 0xf3,
+  FEED_END: 0xf4,
+  ERROR: 0xff,
+} as const;
 
 /** The protocol version spoken here, in hello and welcome. */
 export const PROTOCOL_VERSION = 1;
@@ -121,7 +132,7 @@ export const SIZE = {
   SUBMIT_COMMITTED_MAX: 37,
   /** Largest submit or tick rejected (slot_overflow). */
   REJECTED_MAX: 20,
-  /** Largest response of any tag but batch result and lease found. */
+  /** Largest response of any tag but batch result, lease found and the pages of a scan. */
   FIXED_RESPONSE_MAX: 84,
   /** Batch result before its first member. */
   BATCH_RESULT_HEADER: 3,
@@ -129,6 +140,30 @@ export const SIZE = {
   LEASE_HEADER_MAX: 80,
   /** One member of a lease, as of a bundle. */
   ID: 16,
+  /** Largest page before its first entry. */
+  PAGE_HEADER_MAX: 21,
+  /** Smallest and largest resource in a page. */
+  RESOURCE_ENTRY_MIN: 26,
+  RESOURCE_ENTRY_MAX: 42,
+  /** A lease in a page, its members not counted: one that is live, and one that is over. */
+  LEASE_ENTRY_MIN: 63,
+  LEASE_ENTRY_MAX: 79,
+} as const;
+
+/**
+ * Bounds of one page of a scan. No command is applied while a page is made, so it must not hold up the writers: so many
+ * rows are 512 KiB of a table that no cache holds, and with what is shown of them about a millisecond of cold memory.
+ */
+export const PAGE = {
+  /** Rows looked at, shown or not: a page may be empty and not be the last one. */
+  ROWS_MAX: 8192,
+  /** Resources or leases shown. */
+  ENTRIES_MAX: 1000,
+  /**
+   * Bytes behind the tag, with the header at its largest. The first entry is shown however large it is, so that every
+   * page gets on.
+   */
+  BODY_BYTES_MAX: 65_536,
 } as const;
 
 /** Largest number that the 16-bit counts of a batch, a bundle and a token can say. */

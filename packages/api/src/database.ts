@@ -15,6 +15,7 @@ import type {
   GetReservationAnswer,
   GetResourceAnswer,
   HolderInput,
+  LeaseView,
   Metrics,
   ReadOptions,
   ReclaimAnswer,
@@ -23,10 +24,17 @@ import type {
   ReserveAnswer,
   ReserveBundleInput,
   ReserveInput,
+  ResourceView,
   RevokeAnswer,
+  ScanReservationsAnswer,
+  ScanReservationsInput,
+  ScanResourcesAnswer,
+  ScanResourcesInput,
 } from './answers.ts';
 import type {ApiRequest} from './api_request.ts';
 import type {ApiResponse} from './api_response.ts';
+import type {Change} from './change.ts';
+import type {ChangesOptions} from './feed.ts';
 import type {ClientId, OperationId, ReservationId, ResourceId} from './ids.ts';
 
 /** How a request is carried. */
@@ -40,6 +48,11 @@ export interface TransportOptions {
 export interface Transport {
   /** Resolves with the database's response, rejected ones included; rejects with AllocDbError when there is none. */
   call(request: ApiRequest, options: TransportOptions): Promise<ApiResponse>;
+  /**
+   * Change frames from this lsn on, or from now on, in order, a piece at a time. Throws the signal's reason, and ends when
+   * the transport is closed.
+   */
+  feed(from: bigint | null, signal: AbortSignalLike | null): AsyncIterable<readonly Uint8Array[]>;
   /** The database's present slot, or an estimate that is not ahead of it. */
   currentSlot(): bigint;
   /** Settles every pending call and ends it; idempotent. */
@@ -83,6 +96,37 @@ export interface Database extends AsyncDisposable {
   getReservation(reservation: ReservationId, options?: ReadOptions): Promise<GetReservationAnswer>;
   /** Reads a reservation with its epoch and all its members. */
   getLease(reservation: ReservationId, options?: ReadOptions): Promise<GetLeaseAnswer>;
+  /**
+   * Reads resources, a page at a time, in the order of their creation. Resources are never removed, so pages that follow
+   * one another show each exactly once, however much changes between them.
+   */
+  scanResources(input?: ScanResourcesInput, options?: ReadOptions): Promise<ScanResourcesAnswer>;
+  /**
+   * Reads reservations with their epochs and members, a page at a time: live ones, and those that are over as long as
+   * `getLease` shows them. One that is there while all pages are read is shown exactly once; one that begins or ends
+   * meanwhile may be shown or not. A position means nothing any more once the database was opened anew.
+   */
+  scanReservations(input?: ScanReservationsInput, options?: ReadOptions): Promise<ScanReservationsAnswer>;
+  /**
+   * Walks all resources, page by page as they are asked for, holding one page at most. Each is as it was when its page was
+   * read. Throws what `scanResources` rejects with, `aborted` as soon as the signal has fired, and `protocol_error` where
+   * a fence is not reached: after own reads and writes that cannot be.
+   */
+  resources(input?: Pick<ScanResourcesInput, 'state'>, options?: ReadOptions): AsyncGenerator<ResourceView, void>;
+  /** Walks all reservations, as `resources` walks resources; what `scanReservations` says of pages holds. */
+  reservations(
+    input?: Pick<ScanReservationsInput, 'holder' | 'state'>,
+    options?: ReadOptions,
+  ): AsyncGenerator<LeaseView, void>;
+  /**
+   * Every committed command and expiration in lsn order without a gap, refused ones included, once it is durable: those
+   * from `from` on, then each further one as it comes. Ends when this handle is closed, throws the signal's reason when it
+   * fires, and AllocDbError `lsn_not_retained` where the log does not reach back so far (`failure.oldestLsn` is from where
+   * it does), `lsn_ahead`, `log_damaged`, `engine_halted`. A reader that is slower than the log is kept
+   * (`retain-log`) meets `lsn_not_retained`; it never slows the writers. To go on later, begin with the last lsn plus one.
+   * A step that waits is ended by the signal or by `close`; `return()` takes effect with the next change only.
+   */
+  changes(options?: ChangesOptions): AsyncGenerator<Change, void>;
   /** Reads the counters. A halted engine answers too. */
   metrics(options?: CallOptions): Promise<Metrics>;
 

@@ -23,6 +23,12 @@ export type LocalFailureCode =
   | 'connect_timed_out'
   /** The connection ended before the answer came. */
   | 'connection_lost'
+  /** The log does not reach back to the lsn that a feed was to begin with; `failure.oldestLsn` says from where it does. */
+  | 'lsn_not_retained'
+  /** A feed was to begin further than one beyond the last durable lsn: it is of another database. */
+  | 'lsn_ahead'
+  /** The log is damaged where it was to be read. */
+  | 'log_damaged'
   /** A held lease is over, or may be by its holder's own clock: the reason of its signal. */
   | 'lease_lost'
   /** No answer within the retry budget. */
@@ -38,7 +44,7 @@ export type FailureCode = DatabaseFailureCode | ConnectionErrorName | LocalFailu
  * still happen; send the same command with the same operation id again, and the answer is that of the one execution.
  */
 export type Failure =
-  | {readonly code: FailureCode; readonly certainty: 'definite'}
+  | {readonly code: FailureCode; readonly certainty: 'definite'; readonly oldestLsn?: bigint}
   | {
       readonly code: FailureCode;
       readonly certainty: 'indefinite';

@@ -72,8 +72,16 @@ export class FieldReader {
 
   /** A byte that indexes `names`, whose entry 0 is unused. */
   name<Name extends string>(names: readonly Name[], kind: EnumKind): Exclude<Name, '' | 'none'> {
+    const name = this.nameOrNull(names, kind);
+    if (name === null) throw new CodecError('invalid_enum_value', kind, 0);
+    return name;
+  }
+
+  /** The same where 0 stands for none of them. */
+  nameOrNull<Name extends string>(names: readonly Name[], kind: EnumKind): Exclude<Name, '' | 'none'> | null {
     const value = this.u8();
-    const name = value === 0 ? undefined : names[value];
+    if (value === 0) return null;
+    const name = names[value];
     if (name === undefined) throw new CodecError('invalid_enum_value', kind, value);
     return name as Exclude<Name, '' | 'none'>;
   }

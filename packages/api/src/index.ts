@@ -55,6 +55,10 @@ export type {
   ReserveInput,
   ResourceView,
   RevokeAnswer,
+  ScanReservationsAnswer,
+  ScanReservationsInput,
+  ScanResourcesAnswer,
+  ScanResourcesInput,
 } from './answers.ts';
 export {type ApiRequest, decodeRequest, encodeRequest} from './api_request.ts';
 export {
@@ -65,11 +69,31 @@ export {
   type OverflowName,
   type ReservationFound,
   type ReservationStateName,
+  type ReservationsPage,
+  type ResourceFound,
   type ResourceStateName,
+  type ResourcesPage,
+  type ShownLease,
+  type ShownResource,
   type StartupKindName,
   type SubmissionFailure,
   type SubmitResponse,
 } from './api_response.ts';
+export {
+  CHANGE_HEADER_MAX,
+  CHANGE_ORIGIN,
+  type Change,
+  type ChangeBase,
+  type ChangeLanes,
+  type ClientChange,
+  type CreateResourceChange,
+  decodeChange,
+  type ExpireChange,
+  type HolderChange,
+  putChangeHeader,
+  type ReserveChange,
+  type RevocationChange,
+} from './change.ts';
 export {
   CODEC_ERROR_TAG,
   CodecError,
@@ -101,6 +125,7 @@ export {
   FAILURE,
   INVALID_REQUEST_REASON,
   INVALID_REQUEST_REASON_NAMES,
+  PAGE,
   PROTOCOL_VERSION,
   REQUEST,
   RESPONSE,
@@ -120,6 +145,15 @@ export {
   isAllocDbError,
   type LocalFailureCode,
 } from './errors.ts';
+export type {ChangesOptions} from './feed.ts';
+export {
+  decodeFeedEnd,
+  decodeSubscribe,
+  encodeFeedEnd,
+  encodeSubscribe,
+  FEED_END,
+  type FeedEnd,
+} from './feed_frames.ts';
 export {type FrameHandler, FrameSplitter, SPLIT} from './frame_splitter.ts';
 export {
   type ClientId,
@@ -153,6 +187,7 @@ export {
   LeaseRegisters,
   METRICS_LANES,
   MetricsRegisters,
+  putLeaseEntry,
   putLeaseFound,
   putMetrics,
   putReservationFound,
@@ -163,6 +198,7 @@ export {encodeResponse} from './response_encoder.ts';
 export {
   putBatchResult,
   putFenceNotApplied,
+  putPageHead,
   putRejectedCommandTooLarge,
   putRejectedEngineHalted,
   putRejectedInvalidRequest,
@@ -171,6 +207,7 @@ export {
   putRejectedSlotOverflow,
   putRejectedStorageFailure,
   putRejectedStorageFull,
+  putResourceEntry,
   putResourceFound,
   putSubmitCommitted,
   putTagOnly,

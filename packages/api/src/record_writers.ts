@@ -87,9 +87,14 @@ export function putReservationFound(view: DataView, offset: number, lease: Lease
 
 /** Head of lease found (tag 17); `lease.memberCount` resource ids follow, each put with putU128. */
 export function putLeaseFound(view: DataView, offset: number, lease: LeaseRegisters): number {
-  const words = lease.words;
   view.setUint8(offset, RESPONSE.LEASE_FOUND);
-  let at = putLanes(view, offset + 1, words, LEASE_LANES.RESERVATION_ID, 4);
+  return putLeaseEntry(view, offset + 1, lease);
+}
+
+/** The same without its tag: a lease as an entry of a page. */
+export function putLeaseEntry(view: DataView, offset: number, lease: LeaseRegisters): number {
+  const words = lease.words;
+  let at = putLanes(view, offset, words, LEASE_LANES.RESERVATION_ID, 4);
   at = putLanes(view, at, words, LEASE_LANES.HOLDER_ID, 4);
   view.setUint8(at, lease.state);
   at = putLanes(view, at + 1, words, LEASE_LANES.LEASE_EPOCH, 2);

@@ -6,9 +6,10 @@ import {OVERFLOW_NAMES, RESERVATION_STATE_NAMES, RESOURCE_STATE_NAMES, RESULT_NA
 import {
   type ApiResponse,
   isIndefinite,
-  type LeaseFound,
   type MetricsResponse,
   type ReservationFound,
+  type ShownLease,
+  type ShownResource,
   type SubmissionFailure,
   type SubmitResponse,
 } from './api_response.ts';
@@ -90,9 +91,17 @@ function reservationOf(fields: FieldReader): ReservationFound {
   };
 }
 
-function leaseOf(fields: FieldReader): LeaseFound {
+function resourceOf(fields: FieldReader): ShownResource {
   return {
-    type: 'lease_found',
+    resourceId: fields.u128(),
+    state: fields.name(RESOURCE_STATE_NAMES, 'resource_state'),
+    currentReservationId: fields.opt128(),
+    version: fields.u64(),
+  };
+}
+
+function leaseOf(fields: FieldReader): ShownLease {
+  return {
     reservationId: fields.u128(),
     holderId: fields.u128(),
     state: fields.name(RESERVATION_STATE_NAMES, 'reservation_state'),
@@ -103,6 +112,11 @@ function leaseOf(fields: FieldReader): LeaseFound {
     retireAfterSlot: fields.opt64(),
     resourceIds: Array.from({length: fields.expectCount(fields.u32(), SIZE.ID)}, () => fields.u128()),
   };
+}
+
+/** As many as the page says that it has, of at least `minBytes` each. */
+function entriesOf<Entry>(fields: FieldReader, minBytes: number, entryOf: (fields: FieldReader) => Entry): Entry[] {
+  return Array.from({length: fields.expectCount(fields.u16(), minBytes)}, () => entryOf(fields));
 }
 
 function metricsOf(fields: FieldReader): MetricsResponse {
@@ -129,13 +143,7 @@ function metricsOf(fields: FieldReader): MetricsResponse {
 function responseOf(tag: number, fields: FieldReader): ApiResponse {
   switch (tag) {
     case RESPONSE.RESOURCE_FOUND:
-      return {
-        type: 'resource_found',
-        resourceId: fields.u128(),
-        state: fields.name(RESOURCE_STATE_NAMES, 'resource_state'),
-        currentReservationId: fields.opt128(),
-        version: fields.u64(),
-      };
+      return {type: 'resource_found', ...resourceOf(fields)};
     case RESPONSE.RESOURCE_NOT_FOUND:
       return {type: 'resource_not_found'};
     case RESPONSE.RESOURCE_FENCE_NOT_APPLIED:
@@ -163,7 +171,15 @@ function responseOf(tag: number, fields: FieldReader): ApiResponse {
       return {type: 'batch_result', results: Array.from({length: count}, () => submitOf(fields.u8(), fields))};
     }
     case RESPONSE.LEASE_FOUND:
-      return leaseOf(fields);
+      return {type: 'lease_found', ...leaseOf(fields)};
+    case RESPONSE.RESOURCES_PAGE: {
+      const page = {lastAppliedLsn: fields.opt64(), next: fields.opt64()};
+      return {type: 'resources_page', ...page, resources: entriesOf(fields, SIZE.RESOURCE_ENTRY_MIN, resourceOf)};
+    }
+    case RESPONSE.RESERVATIONS_PAGE: {
+      const page = {lastAppliedLsn: fields.opt64(), next: fields.opt64()};
+      return {type: 'reservations_page', ...page, leases: entriesOf(fields, SIZE.LEASE_ENTRY_MIN, leaseOf)};
+    }
     default:
       return submitOf(tag, fields);
   }

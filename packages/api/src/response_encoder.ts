@@ -3,8 +3,17 @@
  * into lanes and names into numbers, and knows no layout. Without length prefix.
  */
 import {OVERFLOW_NAMES, RESERVATION_STATE_NAMES, RESOURCE_STATE_NAMES, RESULT_NAMES} from '@allocdb/core';
-import type {ApiResponse, LeaseFound, MetricsResponse, ReservationFound, SubmissionFailure} from './api_response.ts';
-import {checkNumber, writeU64, writeU128} from './bigint_lanes.ts';
+import type {
+  ApiResponse,
+  MetricsResponse,
+  ReservationFound,
+  ReservationsPage,
+  ResourcesPage,
+  ShownLease,
+  ShownResource,
+  SubmissionFailure,
+} from './api_response.ts';
+import {checkNumber, codeOf, writeU64, writeU128} from './bigint_lanes.ts';
 import {CodecError} from './codec_error.ts';
 import {COUNT_MAX, INVALID_REQUEST_REASON_NAMES, RESPONSE, SIZE, STARTUP_KIND_NAMES} from './constants.ts';
 import {viewOf} from './field_reader.ts';
@@ -13,6 +22,7 @@ import {
   LeaseRegisters,
   METRICS_LANES,
   MetricsRegisters,
+  putLeaseEntry,
   putLeaseFound,
   putMetrics,
   putReservationFound,
@@ -20,6 +30,7 @@ import {
 import {
   putBatchResult,
   putFenceNotApplied,
+  putPageHead,
   putRejectedCommandTooLarge,
   putRejectedEngineHalted,
   putRejectedInvalidRequest,
@@ -28,6 +39,7 @@ import {
   putRejectedSlotOverflow,
   putRejectedStorageFailure,
   putRejectedStorageFull,
+  putResourceEntry,
   putResourceFound,
   putSubmitCommittedParts,
   putTagOnly,
@@ -43,13 +55,6 @@ const words: Int32Array = new Int32Array(10);
 
 function lane(at: number): number {
   return words[at] as number;
-}
-
-/** Number of a name; the index of an unknown one, or of the unused first entry, is misuse. */
-function codeOf(names: readonly string[], name: string, field: string): number {
-  const code = names.indexOf(name);
-  if (code < 1) throw new RangeError(`${field} has no value '${name}'`);
-  return code;
 }
 
 function putFailure(view: DataView, offset: number, tag: number, failure: SubmissionFailure): number {
@@ -93,7 +98,7 @@ function putFailure(view: DataView, offset: number, tag: number, failure: Submis
   }
 }
 
-function leaseRegisters(response: ReservationFound | LeaseFound): LeaseRegisters {
+function leaseRegisters(response: ReservationFound | ShownLease): LeaseRegisters {
   const lease = new LeaseRegisters();
   writeU128(lease.words, LEASE_LANES.RESERVATION_ID, response.reservationId, 'reservationId');
   writeU128(lease.words, LEASE_LANES.HOLDER_ID, response.holderId, 'holderId');
@@ -104,13 +109,60 @@ function leaseRegisters(response: ReservationFound | LeaseFound): LeaseRegisters
   writeU64(lease.words, LEASE_LANES.RETIRE_AFTER_SLOT, response.retireAfterSlot, 'retireAfterSlot');
   lease.hasReleasedLsn = response.releasedLsn !== null;
   lease.hasRetireAfterSlot = response.retireAfterSlot !== null;
-  if (response.type === 'reservation_found') {
+  if ('resourceId' in response) {
     writeU128(lease.words, LEASE_LANES.RESOURCE_ID, response.resourceId, 'resourceId');
   } else {
     writeU64(lease.words, LEASE_LANES.LEASE_EPOCH, response.leaseEpoch, 'leaseEpoch');
     lease.memberCount = response.resourceIds.length;
   }
   return lease;
+}
+
+/** Members behind what was put of their lease. */
+function putMembers(view: DataView, offset: number, resourceIds: readonly bigint[]): number {
+  let at = offset;
+  for (const id of resourceIds) {
+    writeU128(words, 0, id, 'resourceIds');
+    at = putU128(view, at, lane(0), lane(1), lane(2), lane(3));
+  }
+  return at;
+}
+
+/** Puts a resource by one of the two writers for it. */
+function putResource(put: typeof putResourceEntry, view: DataView, offset: number, shown: ShownResource): number {
+  const reservationId = shown.currentReservationId;
+  writeU128(words, 0, shown.resourceId, 'resourceId');
+  writeU128(words, 4, reservationId, 'currentReservationId');
+  writeU64(words, 8, shown.version, 'version');
+  return put(
+    view,
+    offset,
+    lane(0),
+    lane(1),
+    lane(2),
+    lane(3),
+    codeOf(RESOURCE_STATE_NAMES, shown.state, 'state'),
+    reservationId !== null,
+    lane(4),
+    lane(5),
+    lane(6),
+    lane(7),
+    lane(8),
+    lane(9),
+  );
+}
+
+function putHead(
+  view: DataView,
+  offset: number,
+  tag: number,
+  {lastAppliedLsn, next}: ResourcesPage | ReservationsPage,
+  count: number,
+): number {
+  writeU64(words, 0, lastAppliedLsn, 'lastAppliedLsn');
+  writeU64(words, 2, next, 'next');
+  const hasLsn = lastAppliedLsn !== null;
+  return putPageHead(view, offset, tag, hasLsn, lane(0), lane(1), next !== null, lane(2), lane(3), count);
 }
 
 function metricsRegisters(response: MetricsResponse): MetricsRegisters {
@@ -172,28 +224,8 @@ function putResponse(view: DataView, offset: number, response: ApiResponse): num
       return putFailure(view, offset, RESPONSE.SUBMIT_REJECTED, response.failure);
     case 'tick_rejected':
       return putFailure(view, offset, RESPONSE.TICK_REJECTED, response.failure);
-    case 'resource_found': {
-      const reservationId = response.currentReservationId;
-      writeU128(words, 0, response.resourceId, 'resourceId');
-      writeU128(words, 4, reservationId, 'currentReservationId');
-      writeU64(words, 8, response.version, 'version');
-      return putResourceFound(
-        view,
-        offset,
-        lane(0),
-        lane(1),
-        lane(2),
-        lane(3),
-        codeOf(RESOURCE_STATE_NAMES, response.state, 'state'),
-        reservationId !== null,
-        lane(4),
-        lane(5),
-        lane(6),
-        lane(7),
-        lane(8),
-        lane(9),
-      );
-    }
+    case 'resource_found':
+      return putResource(putResourceFound, view, offset, response);
     case 'resource_not_found':
       return putTagOnly(view, offset, RESPONSE.RESOURCE_NOT_FOUND);
     case 'resource_engine_halted':
@@ -215,11 +247,17 @@ function putResponse(view: DataView, offset: number, response: ApiResponse): num
     }
     case 'reservation_found':
       return putReservationFound(view, offset, leaseRegisters(response));
-    case 'lease_found': {
-      let at = putLeaseFound(view, offset, leaseRegisters(response));
-      for (const id of response.resourceIds) {
-        writeU128(words, 0, id, 'resourceIds');
-        at = putU128(view, at, lane(0), lane(1), lane(2), lane(3));
+    case 'lease_found':
+      return putMembers(view, putLeaseFound(view, offset, leaseRegisters(response)), response.resourceIds);
+    case 'resources_page': {
+      let at = putHead(view, offset, RESPONSE.RESOURCES_PAGE, response, response.resources.length);
+      for (const resource of response.resources) at = putResource(putResourceEntry, view, at, resource);
+      return at;
+    }
+    case 'reservations_page': {
+      let at = putHead(view, offset, RESPONSE.RESERVATIONS_PAGE, response, response.leases.length);
+      for (const lease of response.leases) {
+        at = putMembers(view, putLeaseEntry(view, at, leaseRegisters(lease)), lease.resourceIds);
       }
       return at;
     }
@@ -241,19 +279,35 @@ function putResponse(view: DataView, offset: number, response: ApiResponse): num
   }
 }
 
+function leaseBytesMax({resourceIds}: ShownLease): number {
+  return SIZE.LEASE_ENTRY_MAX + resourceIds.length * SIZE.ID;
+}
+
 function responseBytesMax(response: ApiResponse): number {
-  if (response.type === 'batch_result') {
-    const count = response.results.length;
-    if (count > COUNT_MAX) throw new CodecError('length_too_large', null, count);
-    return SIZE.BATCH_RESULT_HEADER + count * SIZE.SUBMIT_COMMITTED_MAX;
+  switch (response.type) {
+    case 'batch_result':
+      return SIZE.BATCH_RESULT_HEADER + checkCount(response.results) * SIZE.SUBMIT_COMMITTED_MAX;
+    case 'lease_found':
+      return 1 + leaseBytesMax(response);
+    case 'resources_page':
+      return SIZE.PAGE_HEADER_MAX + checkCount(response.resources) * SIZE.RESOURCE_ENTRY_MAX;
+    case 'reservations_page':
+      checkCount(response.leases);
+      return response.leases.reduce<number>((sum, lease) => sum + leaseBytesMax(lease), SIZE.PAGE_HEADER_MAX);
+    default:
+      return SIZE.FIXED_RESPONSE_MAX;
   }
-  if (response.type === 'lease_found') return SIZE.LEASE_HEADER_MAX + response.resourceIds.length * SIZE.ID;
-  return SIZE.FIXED_RESPONSE_MAX;
+}
+
+/** How many there are, which must fit 16 bits. */
+function checkCount({length}: readonly unknown[]): number {
+  if (length > COUNT_MAX) throw new CodecError('length_too_large', null, length);
+  return length;
 }
 
 /**
- * Encodes a response, without length prefix. Throws CodecError `length_too_large` for a batch of more than 65,535
- * results, RangeError when a value does not fit its width or a name is not in its set.
+ * Encodes a response, without length prefix. Throws CodecError `length_too_large` for a batch or a page of more than
+ * 65,535 entries, RangeError when a value does not fit its width or a name is not in its set.
  */
 export function encodeResponse(response: ApiResponse): Uint8Array {
   const bytes = new Uint8Array(responseBytesMax(response));

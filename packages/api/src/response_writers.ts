@@ -210,6 +210,29 @@ export function putRejectedStorageFull(view: DataView, offset: number, tag: numb
   return putRejected(view, offset, tag, DEFINITE_FAILURE, STORAGE_FULL);
 }
 
+/** A resource as an entry of a page; `state` is one of core's RESOURCE_STATE. */
+export function putResourceEntry(
+  view: DataView,
+  offset: number,
+  id0: number,
+  id1: number,
+  id2: number,
+  id3: number,
+  state: number,
+  hasReservationId: boolean,
+  reservation0: number,
+  reservation1: number,
+  reservation2: number,
+  reservation3: number,
+  versionLo: number,
+  versionHi: number,
+): number {
+  let at = putU128(view, offset, id0, id1, id2, id3);
+  view.setUint8(at, state);
+  at = putOptU128(view, at + 1, hasReservationId, reservation0, reservation1, reservation2, reservation3);
+  return putU64(view, at, versionLo, versionHi);
+}
+
 /** Resource found; `state` is one of core's RESOURCE_STATE. */
 export function putResourceFound(
   view: DataView,
@@ -228,10 +251,22 @@ export function putResourceFound(
   versionHi: number,
 ): number {
   view.setUint8(offset, RESOURCE_FOUND);
-  let at = putU128(view, offset + 1, id0, id1, id2, id3);
-  view.setUint8(at, state);
-  at = putOptU128(view, at + 1, hasReservationId, reservation0, reservation1, reservation2, reservation3);
-  return putU64(view, at, versionLo, versionHi);
+  return putResourceEntry(
+    view,
+    offset + 1,
+    id0,
+    id1,
+    id2,
+    id3,
+    state,
+    hasReservationId,
+    reservation0,
+    reservation1,
+    reservation2,
+    reservation3,
+    versionLo,
+    versionHi,
+  );
 }
 
 /**
@@ -278,4 +313,27 @@ export function putBatchResult(view: DataView, offset: number, count: number): n
   view.setUint8(offset, BATCH_RESULT);
   view.setUint16(offset + 1, count, true);
   return offset + 3;
+}
+
+/**
+ * Head of a page; `tag` is RESOURCES_PAGE or RESERVATIONS_PAGE, and `count` entries follow, put by putResourceEntry or by
+ * putLeaseEntry with its members.
+ */
+export function putPageHead(
+  view: DataView,
+  offset: number,
+  tag: number,
+  hasLastApplied: boolean,
+  lastAppliedLo: number,
+  lastAppliedHi: number,
+  hasNext: boolean,
+  nextLo: number,
+  nextHi: number,
+  count: number,
+): number {
+  view.setUint8(offset, tag);
+  let at = putOptU64(view, offset + 1, hasLastApplied, lastAppliedLo, lastAppliedHi);
+  at = putOptU64(view, at, hasNext, nextLo, nextHi);
+  view.setUint16(at, count, true);
+  return at + 2;
 }

@@ -11,11 +11,11 @@ import type {
   ConfirmAnswer,
   CreateResourceAnswer,
   CreateResourceInput,
-  FenceNotApplied,
   GetLeaseAnswer,
   GetReservationAnswer,
   GetResourceAnswer,
   HolderInput,
+  LeaseView,
   Metrics,
   NotAnswered,
   ReadOptions,
@@ -25,19 +25,24 @@ import type {
   ReserveAnswer,
   ReserveBundleInput,
   ReserveInput,
+  ResourceView,
   RevokeAnswer,
+  ScanReservationsAnswer,
+  ScanReservationsInput,
+  ScanResourcesAnswer,
+  ScanResourcesInput,
 } from './answers.ts';
 import type {ApiRequest} from './api_request.ts';
-import type {ApiResponse, LeaseFound, ReservationFound, SubmitResponse} from './api_response.ts';
+import type {ApiResponse, SubmitResponse} from './api_response.ts';
 import {checkU64} from './bigint_lanes.ts';
+import type {Change} from './change.ts';
 import {answerOf, type PreparedCommand, prepareCommand, protocolError} from './command_mapping.ts';
 import {COUNT_MAX} from './constants.ts';
 import type {Database, Transport} from './database.ts';
-import {databaseError} from './errors.ts';
+import {type ChangesOptions, changesOf} from './feed.ts';
 import {
   type ClientId,
   clientId,
-  holderIdFromBigint,
   idToBigint,
   newClientId,
   newOperationId,
@@ -45,32 +50,10 @@ import {
   type ReservationId,
   type ResourceId,
   reservationId,
-  reservationIdFromBigint,
   resourceId,
-  resourceIdFromBigint,
 } from './ids.ts';
-
-type Fence = ApiResponse & {type: 'resource_fence_not_applied' | 'reservation_fence_not_applied'};
-
-function fenceOf(response: Fence): FenceNotApplied {
-  return {
-    result: 'fence_not_applied',
-    requiredLsn: response.requiredLsn,
-    lastAppliedLsn: response.lastAppliedLsn,
-  };
-}
-
-function viewOf(found: ReservationFound | LeaseFound) {
-  return {
-    id: reservationIdFromBigint(found.reservationId),
-    holder: holderIdFromBigint(found.holderId),
-    state: found.state,
-    createdLsn: found.createdLsn,
-    deadlineSlot: found.deadlineSlot,
-    releasedLsn: found.releasedLsn,
-    retireAfterSlot: found.retireAfterSlot,
-  };
-}
+import {leaseViewOf, noReservation, reservationViewOf, resourceAnswerOf} from './read_mapping.ts';
+import {reservationScan, reservationsPageOf, resourceScan, resourcesPageOf, walk} from './scan_mapping.ts';
 
 /** See the interface for what each method promises. */
 export class TransportDatabase implements Database {
@@ -146,37 +129,42 @@ export class TransportDatabase implements Database {
     const id = idToBigint(resourceId(resource));
     const requiredLsn = this.#requiredLsn(options);
     const response = await this.#call({type: 'get_resource', requiredLsn, resourceId: id}, [], options);
-    switch (response.type) {
-      case 'resource_found': {
-        const owner = response.currentReservationId;
-        const reservation = owner === null ? null : reservationIdFromBigint(owner);
-        const {state, version} = response;
-        const view = {id: resourceIdFromBigint(response.resourceId), state, reservation, version};
-        return {result: 'found', resource: view};
-      }
-      case 'resource_not_found':
-        return {result: 'resource_not_found'};
-      case 'resource_fence_not_applied':
-        return fenceOf(response);
-      case 'resource_engine_halted':
-        throw databaseError({code: 'engine_halted'}, []);
-      default:
-        throw protocolError(`${response.type} to get_resource`, []);
-    }
+    return resourceAnswerOf(response);
   }
 
   async getReservation(reservation: ReservationId, options?: ReadOptions): Promise<GetReservationAnswer> {
     const response = await this.#lookUp('get_reservation', reservation, options);
-    if (response.type !== 'reservation_found') return this.#noReservation(response, 'get_reservation');
-    const view = {...viewOf(response), resource: resourceIdFromBigint(response.resourceId)};
-    return {result: 'found', reservation: view};
+    if (response.type !== 'reservation_found') return noReservation(response, 'get_reservation');
+    return {result: 'found', reservation: reservationViewOf(response)};
   }
 
   async getLease(reservation: ReservationId, options?: ReadOptions): Promise<GetLeaseAnswer> {
     const response = await this.#lookUp('get_lease', reservation, options);
-    if (response.type !== 'lease_found') return this.#noReservation(response, 'get_lease');
-    const resources = response.resourceIds.map(resourceIdFromBigint);
-    return {result: 'found', lease: {...viewOf(response), epoch: response.leaseEpoch, resources}};
+    if (response.type !== 'lease_found') return noReservation(response, 'get_lease');
+    return {result: 'found', lease: leaseViewOf(response)};
+  }
+
+  async scanResources(input: ScanResourcesInput = {}, options?: ReadOptions): Promise<ScanResourcesAnswer> {
+    const request = resourceScan(input, this.#requiredLsn(options));
+    return this.#noted(resourcesPageOf(await this.#call(request, [], options)));
+  }
+
+  async scanReservations(input: ScanReservationsInput = {}, options?: ReadOptions): Promise<ScanReservationsAnswer> {
+    const request = reservationScan(input, this.#requiredLsn(options), this.currentSlot());
+    return this.#noted(reservationsPageOf(await this.#call(request, [], options)));
+  }
+
+  resources(input?: Pick<ScanResourcesInput, 'state'>, options?: ReadOptions): AsyncGenerator<ResourceView, void> {
+    const read = (position: bigint) => this.scanResources({...input, position}, options);
+    return walk(read, page => page.resources, options?.signal);
+  }
+
+  reservations(
+    input?: Pick<ScanReservationsInput, 'holder' | 'state'>,
+    options?: ReadOptions,
+  ): AsyncGenerator<LeaseView, void> {
+    const read = (position: bigint) => this.scanReservations({...input, position}, options);
+    return walk(read, page => page.leases, options?.signal);
   }
 
   async metrics(options?: CallOptions): Promise<Metrics> {
@@ -185,6 +173,10 @@ export class TransportDatabase implements Database {
     if (response.type !== 'metrics') throw protocolError(`${response.type} to get_metrics`, []);
     const {type: _, ...metrics} = response;
     return metrics;
+  }
+
+  changes(options: ChangesOptions = {}): AsyncGenerator<Change, void> {
+    return changesOf(this.#transport, options);
   }
 
   currentSlot(): bigint {
@@ -228,9 +220,17 @@ export class TransportDatabase implements Database {
 
   #answer(prepared: PreparedCommand, response: SubmitResponse): ReturnType<typeof answerOf> {
     const answer = answerOf(prepared, response);
-    if (response.type === 'submit_committed' && response.appliedLsn > (this.#lastLsn ?? 0n)) {
-      this.#lastLsn = response.appliedLsn;
-    }
+    if (response.type === 'submit_committed') this.#note(response.appliedLsn);
+    return answer;
+  }
+
+  #note(lsn: bigint | null): void {
+    if (lsn !== null && lsn > (this.#lastLsn ?? 0n)) this.#lastLsn = lsn;
+  }
+
+  /** A page says how far the database is: what is read after it is not older. */
+  #noted<Answer extends ScanResourcesAnswer | ScanReservationsAnswer>(answer: Answer): Answer {
+    if (answer.result === 'page') this.#note(answer.lsn);
     return answer;
   }
 
@@ -247,23 +247,6 @@ export class TransportDatabase implements Database {
     const id = idToBigint(reservationId(reservation));
     const requiredLsn = this.#requiredLsn(options);
     return this.#call({type, requiredLsn, currentSlot: this.currentSlot(), reservationId: id}, [], options);
-  }
-
-  #noReservation(
-    response: ApiResponse,
-    request: string,
-  ): {result: 'reservation_not_found' | 'reservation_retired'} | FenceNotApplied {
-    switch (response.type) {
-      case 'reservation_not_found':
-      case 'reservation_retired':
-        return {result: response.type};
-      case 'reservation_fence_not_applied':
-        return fenceOf(response);
-      case 'reservation_engine_halted':
-        throw databaseError({code: 'engine_halted'}, []);
-      default:
-        throw protocolError(`${response.type} to ${request}`, []);
-    }
   }
 }
 

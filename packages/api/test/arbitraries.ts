@@ -20,6 +20,7 @@ const edges = (max: bigint): fc.Arbitrary<bigint> =>
 export const u64: fc.Arbitrary<bigint> = edges(U64_MAX);
 export const u128: fc.Arbitrary<bigint> = edges(U128_MAX);
 const u32 = fc.oneof(fc.integer({min: 0, max: 0xffff_ffff}), fc.constantFrom(0, 0x8000_0000, 0xffff_ffff));
+const u16 = fc.oneof(fc.integer({min: 0, max: 0xffff}), fc.constantFrom(0, 0xffff));
 const u8 = fc.integer({min: 0, max: 255});
 const opt64 = fc.option(u64);
 const opt128 = fc.option(u128);
@@ -46,6 +47,22 @@ export const anyRequest: fc.Arbitrary<ApiRequest> = fc.oneof(
   fc.record({
     type: fc.constantFrom('get_metrics' as const, 'tick_expirations' as const),
     currentWallClockSlot: u64,
+  }),
+  fc.record({
+    type: fc.constant('scan_resources' as const),
+    requiredLsn: opt64,
+    state: fc.option(nameOf(RESOURCE_STATE_NAMES)),
+    position: u64,
+    limit: u16,
+  }),
+  fc.record({
+    type: fc.constant('scan_reservations' as const),
+    requiredLsn: opt64,
+    currentSlot: u64,
+    holderId: opt128,
+    state: fc.option(nameOf(RESERVATION_STATE_NAMES)),
+    position: u64,
+    limit: u16,
   }),
 );
 
@@ -86,15 +103,26 @@ const history = {
   retireAfterSlot: opt64,
 };
 
+const shownResource = {
+  resourceId: u128,
+  state: nameOf(RESOURCE_STATE_NAMES),
+  currentReservationId: opt128,
+  version: u64,
+};
+
+const shownLease = {
+  reservationId: u128,
+  holderId: u128,
+  leaseEpoch: u64,
+  resourceIds: fc.array(u128, {maxLength: 6}),
+  ...history,
+};
+
+const page = {lastAppliedLsn: opt64, next: opt64};
+
 export const anyResponse: fc.Arbitrary<ApiResponse> = fc.oneof(
   anySubmit,
-  fc.record({
-    type: fc.constant('resource_found' as const),
-    resourceId: u128,
-    state: nameOf(RESOURCE_STATE_NAMES),
-    currentReservationId: opt128,
-    version: u64,
-  }),
+  fc.record({type: fc.constant('resource_found' as const), ...shownResource}),
   fc.record({type: fc.constantFrom('resource_not_found' as const, 'resource_engine_halted' as const)}),
   fc.record({
     type: fc.constantFrom(
@@ -115,13 +143,16 @@ export const anyResponse: fc.Arbitrary<ApiResponse> = fc.oneof(
     holderId: u128,
     ...history,
   }),
+  fc.record({type: fc.constant('lease_found' as const), ...shownLease}),
   fc.record({
-    type: fc.constant('lease_found' as const),
-    reservationId: u128,
-    holderId: u128,
-    leaseEpoch: u64,
-    resourceIds: fc.array(u128, {maxLength: 6}),
-    ...history,
+    type: fc.constant('resources_page' as const),
+    resources: fc.array(fc.record(shownResource), {maxLength: 4}),
+    ...page,
+  }),
+  fc.record({
+    type: fc.constant('reservations_page' as const),
+    leases: fc.array(fc.record(shownLease), {maxLength: 3}),
+    ...page,
   }),
   fc.record({
     type: fc.constant('metrics' as const),

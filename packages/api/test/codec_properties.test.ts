@@ -15,6 +15,9 @@ import {
 } from '../src/index.ts';
 import {anyRequest, anyResponse} from './arbitraries.ts';
 
+/** Frames with a count in them. */
+const COUNTED = ['submit_batch', 'batch_result', 'lease_found', 'resources_page', 'reservations_page'];
+
 function errorOf(run: () => unknown): CodecError | null {
   try {
     run();
@@ -47,13 +50,20 @@ function describeFamily<T>(
     fc.assert(
       fc.property(arbitrary, value => {
         const frame = encode(value);
+        const type = (value as {type: string}).type;
         for (let cut = 0; cut < frame.length; cut++) {
           const code = errorOf(() => decode(frame.subarray(0, cut)))?.code;
+          // A scan that is cut is none; codec_errors.test.ts says why.
+          if (type.startsWith('scan_') && cut > 0) {
+            expect(code).toBe('invalid_request_tag');
+            continue;
+          }
           // A count in front of what is missing may already be over the bytes present.
           if (code !== 'invalid_layout') expect(code).toBe('buffer_too_short');
-          else expect(['submit_batch', 'batch_result', 'lease_found']).toContain((value as {type: string}).type);
+          else expect(COUNTED).toContain(type);
         }
-        expect(errorOf(() => decode(Uint8Array.of(...frame, 0)))?.code).toBe('invalid_layout');
+        const trailing = errorOf(() => decode(Uint8Array.of(...frame, 0)))?.code;
+        expect(trailing).toBe(type.startsWith('scan_') ? 'invalid_request_tag' : 'invalid_layout');
       }),
       {numRuns: 300},
     );
@@ -68,7 +78,7 @@ function describeFamily<T>(
         return frame;
       });
     const tagged = fc
-      .tuple(fc.constantFrom(1, 2, 3, 6, 10, 13, 14, 16, 17), fc.uint8Array({maxLength: 60}))
+      .tuple(fc.constantFrom(1, 2, 3, 6, 10, 13, 14, 16, 17, 18, 19), fc.uint8Array({maxLength: 60}))
       .map(([tag, body]) => Uint8Array.of(tag, ...body));
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({maxLength: 120}), patched, tagged), frame => {

@@ -50,6 +50,9 @@ function scripted(...responses: ApiResponse[]): Script {
       if (response === undefined) throw new Error('nothing more was scripted');
       return response;
     },
+    feed: () => {
+      throw new Error('no feed was scripted');
+    },
     currentSlot: () => 42n,
     close: async () => {
       closed++;

@@ -29,6 +29,7 @@ export {Hash128} from './hash.ts';
 export {checkInvariants} from './invariants/check.ts';
 export {AllocDb, type Lanes} from './machine/alloc_db.ts';
 export type {Lookahead} from './machine/lookahead.ts';
+export {copyStates, Scan, scanReservations, scanResources} from './machine/scan.ts';
 export {historyOverflows, overflowOf, SlotOverflow} from './machine/slots.ts';
 export {
   LOOKUP,
@@ -38,6 +39,8 @@ export {
   readReservation,
   readResource,
   slotLag,
+  viewReservation,
+  viewResource,
 } from './machine/view.ts';
 export {Outcome} from './outcome.ts';
 export {
@@ -52,8 +55,16 @@ export {
   type ResultCode,
   type ResultName,
 } from './result.ts';
+export {StateDigest} from './snapshot/digest.ts';
 export {digestOf} from './snapshot/digest_of.ts';
-export {RECORD_FORMAT, RESERVATION_RECORD, RESOURCE_RECORD, SECTION, SNAPSHOT_ORDER} from './snapshot/record_codec.ts';
+export {
+  OPERATION_RECORD,
+  RECORD_FORMAT,
+  RESERVATION_RECORD,
+  RESOURCE_RECORD,
+  SECTION,
+  SNAPSHOT_ORDER,
+} from './snapshot/record_codec.ts';
 export {SnapshotLoader} from './snapshot/snapshot_loader.ts';
 export {type SectionCounts, type SnapshotPosition, SnapshotReader} from './snapshot/snapshot_reader.ts';
 export {GRANT_FLAG, OPERATION} from './table/operation_table.ts';

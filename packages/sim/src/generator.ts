@@ -6,6 +6,7 @@
 // streams are not stored: seed, configuration and count give the same bytes on every machine.
 
 import {malformFrame, malformPayload} from './generator_malformed.ts';
+import {StreamScans} from './generator_scans.ts';
 import {U64_MAX} from './model/bytes.ts';
 import {type Command, decodeClientRequest, encodeClientRequest} from './model/command.ts';
 import {type ModelConfig, operationWindow} from './model/config.ts';
@@ -31,6 +32,7 @@ type PayloadKind = 'fresh' | 'repeat' | 'conflict' | 'other_client' | 'malformed
 
 class StreamGenerator {
   readonly #random: Random;
+  readonly #scans: StreamScans;
   readonly #config: ModelConfig;
   readonly #model: Model;
   readonly #requestWeights: Record<RequestKind, number>;
@@ -57,6 +59,7 @@ class StreamGenerator {
     this.#clock = start?.slot ?? BigInt(random.below(50));
     this.#resourceIds = Array.from({length: config.maxResources + 2}, (_, index) => id(index));
     this.#holderIds = [id(1), id(2), id(3)];
+    this.#scans = new StreamScans(random.fork('scans'), this.#holderIds);
     this.#mayEndTime = random.chance(12);
     this.#requestWeights = {
       submit: 50,
@@ -131,18 +134,18 @@ class StreamGenerator {
         return encodeApiRequest({kind: 'tick_expirations', currentSlot: this.#tickSlot()});
       case 'get_resource': {
         const resourceId = this.#resourceId();
-        return encodeApiRequest({kind: 'get_resource', requiredLsn: this.#fence(), resourceId});
+        return this.#scans.instead({kind: 'get_resource', requiredLsn: this.#fence(), resourceId}, this.#state);
       }
       case 'get_reservation':
       case 'get_lease': {
         const reservationId = this.#reservationId();
         const currentSlot = this.#readSlot(reservationId);
-        return encodeApiRequest({kind, requiredLsn: this.#fence(), currentSlot, reservationId});
+        return this.#scans.instead({kind, requiredLsn: this.#fence(), currentSlot, reservationId}, this.#state);
       }
       case 'metrics':
         return encodeApiRequest({kind: 'get_metrics', currentSlot: this.#moveSlot(true)});
       case 'bad_frame':
-        return this.#badFrame();
+        return this.#badFrame(this.#clock);
     }
   }
 
@@ -372,16 +375,16 @@ class StreamGenerator {
     );
   }
 
-  #badFrame(): Uint8Array {
-    const requestSlot = this.#clock;
-    return malformFrame(this.#random, [
+  #badFrame(requestSlot: bigint): Uint8Array {
+    const frames: [Uint8Array, ...Uint8Array[]] = [
       encodeApiRequest({kind: 'submit', requestSlot, payload: this.#freshPayload()}),
       encodeApiRequest({kind: 'submit_batch', requestSlot, payloads: [this.#freshPayload(), this.#freshPayload()]}),
       encodeApiRequest({kind: 'get_resource', requiredLsn: this.#fence(), resourceId: this.#resourceId()}),
       encodeApiRequest({kind: 'get_lease', requiredLsn: 1n, currentSlot: requestSlot, reservationId: 1n}),
       encodeApiRequest({kind: 'get_metrics', currentSlot: requestSlot}),
       encodeApiRequest({kind: 'tick_expirations', currentSlot: requestSlot}),
-    ]);
+    ];
+    return this.#scans.insteadOfBad(malformFrame(this.#random, frames), requestSlot);
   }
 }
 

@@ -24,6 +24,7 @@ export type {StateDump} from './model/dump.ts';
 export {Model, type ModelStart} from './model/model.ts';
 export {type ApiRequest, decodeApiRequest, encodeApiRequest} from './model/request.ts';
 export {type ApiResponse, encodeApiResponse, type Failure, type Metrics, type SubmitAnswer} from './model/response.ts';
+export {pageInIdOrder} from './model/scans.ts';
 export type {Committed, Expiry, Operation, Reservation, Resource, SlotOverflow, State} from './model/state.ts';
 export {StateMachine} from './model/state.ts';
 export {Random} from './random.ts';

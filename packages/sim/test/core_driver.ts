@@ -152,7 +152,7 @@ export class CoreDriver {
     const any = wheel.hasDue(loOf(slot), hiOf(slot));
     const found = wheel.collectDue(loOf(slot), hiOf(slot), this.#dueRows);
     const first = Array.from(this.#dueRows.subarray(0, found), row => {
-      const {reservationId, deadlineSlot} = this.#reservation(row);
+      const {reservationId, deadlineSlot} = this.reservationAt(row);
       return {reservationId, deadlineSlot};
     });
     return {first, count, any};
@@ -177,7 +177,7 @@ export class CoreDriver {
     const found = readReservation(this.db, this.#id, 0, loOf(slot), hiOf(slot), view);
     if (found === LOOKUP.RETIRED) return 'reservation_retired';
     if (found === LOOKUP.NOT_FOUND) return 'reservation_not_found';
-    const stored = this.#reservation(view.row);
+    const stored = this.reservationAt(view.row);
     if (view.terminal !== isTerminal(stored.state)) throw new Error('view and state agree on being over');
     if (at(RESERVATION_STATE_NAMES, view.state) !== stored.state) throw new Error('view and row agree on the state');
     if (view.memberCount !== stored.members.length) throw new Error('view and row agree on the members');
@@ -250,7 +250,8 @@ export class CoreDriver {
     return (this.config.shardId << 64n) | lsn;
   }
 
-  #reservation(row: number): Reservation {
+  /** What a row of the table holds. */
+  reservationAt(row: number): Reservation {
     const {reservations} = this.db;
     const words = reservations.words.subarray(row * RESERVATION.WORDS, (row + 1) * RESERVATION.WORDS);
     const state = at(RESERVATION_STATE_NAMES, reservations.state(row)) as ReservationState;
@@ -293,7 +294,7 @@ export class CoreDriver {
     const rows: Reservation[] = [];
     for (let row = 0; row < reservations.capacity; row++) {
       if (reservations.state(row) === 0) continue;
-      const reservation = this.#reservation(row);
+      const reservation = this.reservationAt(row);
       if (reservation.retireAfterSlot === null || reservation.retireAfterSlot >= this.lastSlot) rows.push(reservation);
     }
     if (rows.length !== this.db.reservationsUsed) throw new Error('rows that are not retired are those counted');

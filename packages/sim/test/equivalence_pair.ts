@@ -11,6 +11,7 @@ import {isDeepStrictEqual} from 'node:util';
 import {checkInvariants, digestOf} from '@allocdb/core';
 import {type ApiRequest, type Expiry, Model, type ModelConfig, type ModelStart, type Random} from '@allocdb/sim';
 import {CoreDriver} from './core_driver.ts';
+import {type ReservationScan, type ResourceScan, reservationsWalkOf, resourcesPageOf} from './core_scans.ts';
 import {digestOfModel} from './equivalence_digest.ts';
 
 const U64_MAX = 2n ** 64n - 1n;
@@ -101,6 +102,10 @@ export class Pair {
         const expected = read.kind === 'lease_found' ? read.reservation : read.kind;
         return this.#same(`reservation ${reservationId}`, expected, this.core.reservation(reservationId, currentSlot));
       }
+      case 'scan_resources':
+        return this.#resources(request);
+      case 'scan_reservations':
+        return this.#reservations(request);
     }
   }
 
@@ -113,7 +118,7 @@ export class Pair {
 
   /** Every record of both, row by row, and the invariants of both. */
   compareStates(): string | null {
-    const difference = this.#same('state', this.model.dumpState(), this.core.dumpState());
+    const difference = this.#same('state', this.model.dumpState(), this.core.dumpState()) ?? this.#walks();
     if (difference !== null) return difference;
     const violations = [
       ...checkInvariants(this.core.db),
@@ -126,6 +131,26 @@ export class Pair {
   #same(what: string, expected: unknown, actual: unknown): string | null {
     if (isDeepStrictEqual(expected, actual)) return null;
     return `${what}\nmodel ${text(expected)}\ncore  ${text(actual)}`;
+  }
+
+  /** Both tables from the first row on. */
+  #walks(): string | null {
+    const whole = {requiredLsn: null, state: null, position: 0n, limit: 0};
+    const all = {kind: 'scan_reservations', currentSlot: this.core.lastSlot, holderId: null, ...whole} as const;
+    return this.#resources({kind: 'scan_resources', ...whole}) ?? this.#reservations(all);
+  }
+
+  #resources(request: ResourceScan): string | null {
+    const expected = this.model.answerRequest({...request, requiredLsn: null});
+    const difference = this.#same(text(request), expected, resourcesPageOf(this.core, request));
+    return difference ?? this.#same(`${text(request)} of the twin`, expected, resourcesPageOf(this.#twin, request));
+  }
+
+  #reservations(request: ReservationScan): string | null {
+    const expected = this.model.answerRequest({...request, requiredLsn: null});
+    const sizes = {rowsMax: this.#random.between(1, 9), foundMax: this.#random.between(1, 5)};
+    const difference = this.#same(text(request), expected, reservationsWalkOf(this.core, request, sizes));
+    return difference ?? this.#same('that of the twin', expected, reservationsWalkOf(this.#twin, request, sizes));
   }
 
   /** Applies to both cores and compares; `onTwin` may take another way to the same. */

@@ -54,6 +54,12 @@ function labels(response: ApiResponse): string[] {
         `${response.kind}:${response.reservation.state}`,
         `${response.kind}:${response.reservation.members.length > 1 ? 'bundle' : 'single'}`,
       ];
+    case 'resources_page': {
+      const some = response.resources.length === 0 ? 'none' : 'some';
+      return [`resources_page:${response.next === null ? 'last' : 'more'}:${some}`];
+    }
+    case 'reservations_page':
+      return [`reservations_page:${['none', 'one'][response.reservations.length] ?? 'several'}`];
     case 'batch': {
       const size = response.answers.length === 0 ? 'batch:empty' : 'batch:some';
       return [size, ...response.answers.flatMap(labels)];
@@ -88,6 +94,9 @@ const REACHABLE = [
   'reservation_not_found',
   'reservation_retired',
   'reservation_fence_not_applied',
+  // Empty and not the last one is a page only of tables that are larger than it.
+  ...['last:none', 'last:some', 'more:some'].map(page => `resources_page:${page}`),
+  ...['none', 'one', 'several'].map(size => `reservations_page:${size}`),
   'metrics:accepting:true',
   'metrics:accepting:false',
   'tick_applied:none',

@@ -44,6 +44,12 @@ export class ReservationView {
 export function readResource(db: AllocDb, id: Int32Array, at: number, out: ResourceView): boolean {
   const row = db.resources.find(id[at], id[at + 1], id[at + 2], id[at + 3]);
   if (row < 0) return false;
+  viewResource(db, row, out);
+  return true;
+}
+
+/** Fills `out` with the resource in `row`. */
+export function viewResource(db: AllocDb, row: number, out: ResourceView): void {
   const words = db.resources.words;
   const record = row * RESOURCE_WORDS;
   const owner = db.resources.owner(row);
@@ -55,7 +61,6 @@ export function readResource(db: AllocDb, id: Int32Array, at: number, out: Resou
     out.reservationLsnLo = db.reservations.words[owner * RESERVATION_WORDS + LSN];
     out.reservationLsnHi = db.reservations.words[owner * RESERVATION_WORDS + LSN + 1];
   }
-  return true;
 }
 
 /** Fills `out` when FOUND; `id` is the whole 128-bit reservation id. */
@@ -73,20 +78,27 @@ export function readReservation(
   const w3 = id[at + 3];
   const row = findReservation(db, w0, w1, w2, w3);
   if (row < 0) return isBelowWatermark(db, w0, w1, w2, w3) ? LOOKUP_RETIRED : LOOKUP_NOT_FOUND;
+  if (isTerminal(db.reservations.state(row)) && isRetiredFor(db, row, slotLo, slotHi)) return LOOKUP_RETIRED;
+  viewReservation(db, row, out);
+  return LOOKUP_FOUND;
+}
+
+/** True when a reader at the slot is told that the terminal reservation in `row` is retired. */
+export function isRetiredFor(db: AllocDb, row: number, slotLo: number, slotHi: number): boolean {
+  const {reservations} = db;
+  // Past the reader's slot, or past the machine's own (then only its row has not been swept yet).
+  return reservations.retiredAt(row, slotLo, slotHi) || reservations.retiredAt(row, db.lastSlotLo, db.lastSlotHi);
+}
+
+/** Fills `out` with the reservation in `row`, retired or not. */
+export function viewReservation(db: AllocDb, row: number, out: ReservationView): void {
   const state = db.reservations.state(row);
-  const terminal = isTerminal(state);
-  if (terminal) {
-    // Past the reader's slot, or past the machine's own (then only its row has not been swept yet).
-    if (db.reservations.retiredAt(row, slotLo, slotHi)) return LOOKUP_RETIRED;
-    if (db.reservations.retiredAt(row, db.lastSlotLo, db.lastSlotHi)) return LOOKUP_RETIRED;
-  }
   out.state = state;
-  out.terminal = terminal;
+  out.terminal = isTerminal(state);
   out.memberCount = db.reservations.memberCount(row);
   out.row = row;
   const record = row * RESERVATION_WORDS;
   for (let word = 0; word < RESERVATION_WORDS; word++) out.words[word] = db.reservations.words[record + word];
-  return LOOKUP_FOUND;
 }
 
 /** Writes the id of a member (0-based, in request order) of the reservation in `row` to `id[at..at+3]`. */

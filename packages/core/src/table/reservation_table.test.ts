@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
 import {lsnTag, ReservationTable} from './reservation_table.ts';
 
@@ -38,6 +39,29 @@ describe('reservations by lsn', () => {
         .add(-i - 1)
         .add((i << 13) | 0x55);
     expect(tags.size).toBe(lanes.size);
+  });
+
+  test('take the lowest rows first, and reach as far as rows were ever taken', () => {
+    fc.assert(
+      fc.property(fc.integer({min: 1, max: 40}), fc.array(fc.nat(), {maxLength: 80}), (capacity, moves) => {
+        const table = new ReservationTable(capacity, 1);
+        const taken: number[] = [];
+        let highest = -1;
+        // A lane of 0 does not make an lsn 0.
+        let lsn = 0;
+        for (const move of moves) {
+          if (move % 3 !== 0 && taken.length < capacity) {
+            lsn++;
+            const row = lsn % 5 === 0 ? table.insert(0, lsn) : table.insert(lsn, 0);
+            taken.push(row);
+            highest = Math.max(highest, row);
+          } else if (taken.length > 0) {
+            table.remove(taken.splice(move % taken.length, 1)[0]);
+          }
+          expect(table.reach).toBe(highest + 1);
+        }
+      }),
+    );
   });
 
   test('keep member count and state apart, up to the largest bundle', () => {

@@ -72,6 +72,22 @@ export class ReservationTable {
     return this.capacity - this.freeCount;
   }
 
+  /**
+   * Rows from this one on were never taken: the lowest free row is taken first, until each was taken once. Found by a
+   * search, so that taking a row costs nothing for it: a row that was ever taken has an lsn, and no lsn is 0.
+   */
+  get reach(): number {
+    let low = 0;
+    let high = this.capacity;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const lsn = middle * WORDS + LSN;
+      if (this.words[lsn] !== 0 || this.words[lsn + 1] !== 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   /** Row of the reservation with this lsn, or -1; also rows that are retired but not yet swept. */
   find(lsnLo: number, lsnHi: number): number {
     const {cells, mask} = this.index;

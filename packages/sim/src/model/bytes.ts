@@ -70,6 +70,12 @@ export class ByteReader {
     return presence === 1 ? this.u64() : null;
   }
 
+  opt128(): bigint | null {
+    const presence = this.u8();
+    if (presence > 1) throw new CodecError({kind: 'invalid_enum_value', value: presence, enumKind: 'optional_u128'});
+    return presence === 1 ? this.u128() : null;
+  }
+
   take(length: number): Uint8Array {
     const at = this.#advance(length);
     return this.#bytes.slice(at, at + length);

@@ -12,6 +12,7 @@ import {dumpState, type StateDump} from './dump.ts';
 import {modelInvariants} from './invariants.ts';
 import {type ApiRequest, decodeApiRequest} from './request.ts';
 import {type ApiResponse, encodeApiResponse, type Failure, type Metrics, type SubmitAnswer} from './response.ts';
+import {reservationsPage, resourcesPage} from './scans.ts';
 import {type Committed, type Expiry, emptyState, type Reservation, type SlotOverflow, StateMachine} from './state.ts';
 
 const U32_MAX = 2 ** 32 - 1;
@@ -96,6 +97,10 @@ export class Model {
       case 'get_reservation':
       case 'get_lease':
         return this.#getReservation(request);
+      case 'scan_resources':
+        return this.#resourceFence(request.requiredLsn) ?? resourcesPage(this.#machine.state, request);
+      case 'scan_reservations':
+        return this.#reservationFence(request.requiredLsn) ?? reservationsPage(this.#machine.state, request);
       case 'get_metrics':
         return {kind: 'metrics', metrics: this.metrics(request.currentSlot)};
       case 'tick_expirations':
@@ -230,21 +235,30 @@ export class Model {
     return requiredLsn === null || this.#lastLsn() >= requiredLsn;
   }
 
+  #resourceFence(requiredLsn: bigint | null): ApiResponse | null {
+    if (requiredLsn === null || this.#fenceApplied(requiredLsn)) return null;
+    const {lastAppliedLsn} = this.#machine.state;
+    return {kind: 'resource_fence_not_applied', requiredLsn, lastAppliedLsn};
+  }
+
+  #reservationFence(requiredLsn: bigint | null): ApiResponse | null {
+    if (requiredLsn === null || this.#fenceApplied(requiredLsn)) return null;
+    const {lastAppliedLsn} = this.#machine.state;
+    return {kind: 'reservation_fence_not_applied', requiredLsn, lastAppliedLsn};
+  }
+
   #getResource(requiredLsn: bigint | null, resourceId: bigint): ApiResponse {
-    const {lastAppliedLsn, resources} = this.#machine.state;
-    if (requiredLsn !== null && !this.#fenceApplied(requiredLsn)) {
-      return {kind: 'resource_fence_not_applied', requiredLsn, lastAppliedLsn};
-    }
-    const resource = resources.get(resourceId);
+    const fence = this.#resourceFence(requiredLsn);
+    if (fence !== null) return fence;
+    const resource = this.#machine.state.resources.get(resourceId);
     return resource === undefined ? {kind: 'resource_not_found'} : {kind: 'resource_found', resource: {...resource}};
   }
 
   #getReservation(request: Extract<ApiRequest, {kind: 'get_reservation' | 'get_lease'}>): ApiResponse {
     const {requiredLsn, reservationId, currentSlot} = request;
-    const {lastAppliedLsn, reservations} = this.#machine.state;
-    if (requiredLsn !== null && !this.#fenceApplied(requiredLsn)) {
-      return {kind: 'reservation_fence_not_applied', requiredLsn, lastAppliedLsn};
-    }
+    const fence = this.#reservationFence(requiredLsn);
+    if (fence !== null) return fence;
+    const {reservations} = this.#machine.state;
     const reservation = reservations.get(reservationId);
     if (reservation === undefined) return {kind: this.#machine.absence(reservationId)};
     if (reservation.retireAfterSlot !== null && currentSlot > reservation.retireAfterSlot) {

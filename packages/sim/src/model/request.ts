@@ -3,6 +3,14 @@
 // Payloads of submits stay bytes: a payload that does not decode is an answer of the engine, a frame that does not
 // decode is the caller's error, and the two must not be confused.
 import {ByteReader, ByteWriter, CodecError} from './bytes.ts';
+import {RESERVATION_STATES, RESOURCE_STATES, type ReservationState, type ResourceState, wireNumber} from './codes.ts';
+
+/** Which page of a scan. */
+interface ScanRange {
+  requiredLsn: bigint | null;
+  position: bigint;
+  limit: number;
+}
 
 export type ApiRequest =
   | {kind: 'submit'; requestSlot: bigint; payload: Uint8Array}
@@ -11,7 +19,14 @@ export type ApiRequest =
   | {kind: 'get_metrics'; currentSlot: bigint}
   | {kind: 'tick_expirations'; currentSlot: bigint}
   | {kind: 'submit_batch'; requestSlot: bigint; payloads: Uint8Array[]}
-  | {kind: 'get_lease'; requiredLsn: bigint | null; currentSlot: bigint; reservationId: bigint};
+  | {kind: 'get_lease'; requiredLsn: bigint | null; currentSlot: bigint; reservationId: bigint}
+  | ({kind: 'scan_resources'; state: ResourceState | null} & ScanRange)
+  | ({
+      kind: 'scan_reservations';
+      currentSlot: bigint;
+      holderId: bigint | null;
+      state: ReservationState | null;
+    } & ScanRange);
 
 const REQUEST_TAG: Readonly<Record<ApiRequest['kind'], number>> = {
   submit: 1,
@@ -21,6 +36,8 @@ const REQUEST_TAG: Readonly<Record<ApiRequest['kind'], number>> = {
   tick_expirations: 5,
   submit_batch: 16,
   get_lease: 17,
+  scan_resources: 18,
+  scan_reservations: 19,
 };
 
 function readPayload(reader: ByteReader): Uint8Array {
@@ -32,6 +49,46 @@ function readBatch(reader: ByteReader): ApiRequest {
   const count = reader.u16();
   if (4 * count > reader.left()) throw new CodecError({kind: 'invalid_layout'});
   return {kind: 'submit_batch', requestSlot, payloads: Array.from({length: count}, () => readPayload(reader))};
+}
+
+/** The state with this number, null for 0. */
+function stateOf<State extends string>(number: number, states: readonly State[], enumKind: string): State | null {
+  const state = number === 0 ? null : states[number - 1];
+  if (state === undefined) throw new CodecError({kind: 'invalid_enum_value', value: number, enumKind});
+  return state;
+}
+
+/** A frame that has not the layout of a scan is no request at all, as it was before there were scans. */
+function wholeScan<Fields>(tag: number, reader: ByteReader, read: () => Fields): Fields {
+  try {
+    const fields = read();
+    reader.end();
+    return fields;
+  } catch (error) {
+    throw error instanceof CodecError ? new CodecError({kind: 'invalid_request_tag', tag}) : error;
+  }
+}
+
+function readResourceScan(reader: ByteReader): ApiRequest {
+  const {stateNumber, ...range} = wholeScan(18, reader, () => ({
+    requiredLsn: reader.opt64(),
+    stateNumber: reader.u8(),
+    position: reader.u64(),
+    limit: reader.u16(),
+  }));
+  return {kind: 'scan_resources', state: stateOf(stateNumber, RESOURCE_STATES, 'resource_state'), ...range};
+}
+
+function readReservationScan(reader: ByteReader): ApiRequest {
+  const {stateNumber, ...range} = wholeScan(19, reader, () => ({
+    requiredLsn: reader.opt64(),
+    currentSlot: reader.u64(),
+    holderId: reader.opt128(),
+    stateNumber: reader.u8(),
+    position: reader.u64(),
+    limit: reader.u16(),
+  }));
+  return {kind: 'scan_reservations', state: stateOf(stateNumber, RESERVATION_STATES, 'reservation_state'), ...range};
 }
 
 function readRequest(reader: ByteReader): ApiRequest {
@@ -55,6 +112,10 @@ function readRequest(reader: ByteReader): ApiRequest {
       return {kind: 'tick_expirations', currentSlot: reader.u64()};
     case 16:
       return readBatch(reader);
+    case 18:
+      return readResourceScan(reader);
+    case 19:
+      return readReservationScan(reader);
     default:
       throw new CodecError({kind: 'invalid_request_tag', tag});
   }
@@ -85,5 +146,14 @@ export function encodeApiRequest(request: ApiRequest): Uint8Array {
       writer.u64(request.requestSlot).u16(request.payloads.length);
       for (const payload of request.payloads) writer.u32(payload.length).raw(payload);
       return writer.finish();
+    case 'scan_resources': {
+      const state = request.state === null ? 0 : wireNumber(RESOURCE_STATES, request.state);
+      return writer.opt64(request.requiredLsn).u8(state).u64(request.position).u16(request.limit).finish();
+    }
+    case 'scan_reservations': {
+      const state = request.state === null ? 0 : wireNumber(RESERVATION_STATES, request.state);
+      writer.opt64(request.requiredLsn).u64(request.currentSlot).opt128(request.holderId);
+      return writer.u8(state).u64(request.position).u16(request.limit).finish();
+    }
   }
 }

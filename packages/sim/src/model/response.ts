@@ -53,6 +53,8 @@ export type ApiResponse =
   | {kind: 'resource_fence_not_applied'; requiredLsn: bigint; lastAppliedLsn: bigint | null}
   | {kind: 'reservation_found'; reservation: Reservation}
   | {kind: 'lease_found'; reservation: Reservation}
+  | {kind: 'resources_page'; lastAppliedLsn: bigint | null; next: bigint | null; resources: Resource[]}
+  | {kind: 'reservations_page'; lastAppliedLsn: bigint | null; next: bigint | null; reservations: Reservation[]}
   | {kind: 'reservation_not_found'}
   | {kind: 'reservation_retired'}
   | {kind: 'reservation_fence_not_applied'; requiredLsn: bigint; lastAppliedLsn: bigint | null}
@@ -107,8 +109,13 @@ function writeReservation(writer: ByteWriter, reservation: Reservation): void {
   writer.opt64(reservation.releasedLsn).opt64(reservation.retireAfterSlot);
 }
 
+function writeResource(writer: ByteWriter, resource: Resource): void {
+  writer.u128(resource.resourceId).u8(wireNumber(RESOURCE_STATES, resource.state));
+  writer.opt128(resource.currentReservationId).u64(resource.version);
+}
+
 function writeLease(writer: ByteWriter, reservation: Reservation): void {
-  writer.u8(17).u128(reservation.reservationId).u128(reservation.holderId);
+  writer.u128(reservation.reservationId).u128(reservation.holderId);
   writer.u8(wireNumber(RESERVATION_STATES, reservation.state)).u64(reservation.leaseEpoch);
   writer.u64(reservation.createdLsn).u64(reservation.deadlineSlot);
   writer.opt64(reservation.releasedLsn).opt64(reservation.retireAfterSlot);
@@ -152,12 +159,9 @@ export function encodeApiResponse(response: ApiResponse): Uint8Array {
     case 'rejected':
       writeSubmit(writer, response);
       break;
-    case 'resource_found': {
-      const {resource} = response;
-      writer.u8(3).u128(resource.resourceId).u8(wireNumber(RESOURCE_STATES, resource.state));
-      writer.opt128(resource.currentReservationId).u64(resource.version);
+    case 'resource_found':
+      writeResource(writer.u8(3), response.resource);
       break;
-    }
     case 'resource_not_found':
       writer.u8(4);
       break;
@@ -168,7 +172,15 @@ export function encodeApiResponse(response: ApiResponse): Uint8Array {
       writeReservation(writer, response.reservation);
       break;
     case 'lease_found':
-      writeLease(writer, response.reservation);
+      writeLease(writer.u8(17), response.reservation);
+      break;
+    case 'resources_page':
+      writer.u8(18).opt64(response.lastAppliedLsn).opt64(response.next).u16(response.resources.length);
+      for (const resource of response.resources) writeResource(writer, resource);
+      break;
+    case 'reservations_page':
+      writer.u8(19).opt64(response.lastAppliedLsn).opt64(response.next).u16(response.reservations.length);
+      for (const reservation of response.reservations) writeLease(writer, reservation);
       break;
     case 'reservation_not_found':
       writer.u8(7);

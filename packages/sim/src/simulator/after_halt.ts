@@ -39,12 +39,14 @@ export function afterHalt(oracle: Oracle, at: HaltPoint, {decided, decision, ans
     case 3:
     case 4:
     case 5:
+    case 18:
       return isOne([engineHalted('resource')]);
     case 6:
     case 7:
     case 8:
     case 9:
     case 17:
+    case 19:
       return isOne([engineHalted('reservation')]);
     case 10:
       return metrics === null ? null : isOne([oracle.haltedMetrics(metrics, at.knownLsn, answer)]);

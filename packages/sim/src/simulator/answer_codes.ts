@@ -27,6 +27,8 @@ const OTHERS: Readonly<Record<number, string>> = {
   13: 'tick_applied',
   16: 'batch',
   17: 'lease_found',
+  18: 'resources_page',
+  19: 'reservations_page',
 };
 const COMMITTED = 1;
 const SUBMIT_REJECTED = 2;

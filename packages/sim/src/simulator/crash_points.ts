@@ -17,6 +17,7 @@ export type CallName =
   | 'unlink'
   | 'list'
   | 'makeDir'
+  | 'removeDir'
   | 'syncDir';
 
 /** What a path is, by its name; `spare` is the next segment, `unfinished` a snapshot that is being written. */

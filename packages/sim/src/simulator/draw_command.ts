@@ -21,11 +21,11 @@ export class CommandDraw {
   readonly granted: bigint[] = [];
   /** The present slot of the run. */
   clock: bigint;
+  readonly holderIds: readonly bigint[];
   readonly #config: ModelConfig;
   readonly #state: () => State;
   readonly #mayEndTime: boolean;
   readonly #resourceIds: readonly bigint[];
-  readonly #holderIds: readonly bigint[];
   readonly #operationSalt: bigint;
 
   constructor(
@@ -41,7 +41,7 @@ export class CommandDraw {
     this.#state = state;
     this.#mayEndTime = settings.mayEndTime;
     this.#resourceIds = Array.from({length: config.maxResources + 2}, (_, index) => id(index));
-    this.#holderIds = Array.from({length: HOLDERS}, (_, index) => id(index + 1));
+    this.holderIds = Array.from({length: HOLDERS}, (_, index) => id(index + 1));
     this.#operationSalt = settings.wideIds ? random.u128() : 0n;
     this.clock = start ?? BigInt(random.below(50));
   }
@@ -173,7 +173,7 @@ export class CommandDraw {
   }
 
   #holder(random: Random): bigint {
-    return random.pickFrom(this.#holderIds) ?? 0n;
+    return random.pickFrom(this.holderIds) ?? 0n;
   }
 
   #ttl(random: Random): bigint {

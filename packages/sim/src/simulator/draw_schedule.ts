@@ -8,7 +8,7 @@ import type {ModelConfig} from '../model/config.ts';
 import {Random} from '../random.ts';
 import {CRASH_POINT_NAMES} from './crash_points.ts';
 import {crash, crashAt, FRAME_HEADER_BYTES, SCENE_OPERATIONS, SCENES} from './scenes.ts';
-import type {FaultTarget, Schedule, Settings, SimEvent, SlotMove} from './schedule.ts';
+import type {FaultTarget, ReadOf, Schedule, Settings, SimEvent, SlotMove} from './schedule.ts';
 
 /** The smallest hold a frame or five, so that a run goes through many. */
 const SEGMENT_BYTES: readonly [number, ...number[]] = [8192, 8192, 8192, 16_384, 32_768];
@@ -24,6 +24,15 @@ const TARGETS: readonly [FaultTarget, ...FaultTarget[]] = [
   'snapshot',
   'directory',
   'read',
+];
+
+const READS: readonly [ReadOf, ...ReadOf[]] = [
+  'resource',
+  'reservation',
+  'lease',
+  'metrics',
+  'resources',
+  'reservations',
 ];
 
 /** Rarer than others, as ticks that expire something are. */
@@ -153,7 +162,7 @@ function drawEvent(random: Random, weights: Weights, settings: Settings, op: num
     case 'malformed':
       return {do: kind, client, what: random.pick(['payload', 'frame']), dice};
     case 'read':
-      return {do: kind, client, of: random.pick(['resource', 'reservation', 'lease', 'metrics']), slot, dice};
+      return {do: kind, client, of: random.pick(READS), slot, dice};
     case 'tick':
       return {do: kind, client, slot: random.chance(60) ? 'due' : slot, dice};
     case 'clock':

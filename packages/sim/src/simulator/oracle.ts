@@ -12,6 +12,7 @@ import type {ModelConfig} from '../model/config.ts';
 import {Model, type ModelStart} from '../model/model.ts';
 import {type ApiRequest, decodeApiRequest} from '../model/request.ts';
 import {encodeApiResponse, type Metrics} from '../model/response.ts';
+import {pageInIdOrder} from '../model/scans.ts';
 import type {Committed, Expiry, State} from '../model/state.ts';
 import type {AskedMetrics, Circumstances, Decision, LogRecord, Part} from './decision.ts';
 import {FRAME_HEADER_BYTES, RECORD_HEADER_BYTES} from './frame_watch.ts';
@@ -117,9 +118,11 @@ export class Oracle {
       case 'tick_expirations':
         return this.#tick(at.stated(request.currentSlot), actual, at);
       case 'get_resource':
+      case 'scan_resources':
         return this.#read(request, 'resource', actual, at);
       case 'get_reservation':
       case 'get_lease':
+      case 'scan_reservations':
         return this.#read({...request, currentSlot: at.stated(request.currentSlot)}, 'reservation', actual, at);
       case 'get_metrics':
         return this.#metrics(at.stated(request.currentSlot), actual, at);
@@ -278,7 +281,7 @@ export class Oracle {
   #read(request: ApiRequest, of: Refused, actual: Uint8Array, at: Circumstances): Decision {
     if (at.haltedBefore) return this.#plain(engineHalted(of), actual, NOTHING);
     const expected = encodeApiResponse(this.#model.answerRequest(request));
-    return this.#plain(expected, actual, {...NOTHING, needs: this.lastLsn});
+    return this.#plain(expected, pageInIdOrder(actual), {...NOTHING, needs: this.lastLsn});
   }
 
   #metrics(currentSlot: bigint, actual: Uint8Array, at: Circumstances): Decision {

@@ -18,6 +18,9 @@ export type CrashKind = 'power' | 'kill';
 /** Which calls a fault strikes. */
 export type FaultTarget = 'any' | 'log_write' | 'log_sync' | 'spare' | 'snapshot' | 'directory' | 'read';
 
+/** What is read: one thing, a page or a walk over many, or the counters. */
+export type ReadOf = 'resource' | 'reservation' | 'lease' | 'metrics' | 'resources' | 'reservations';
+
 export type SimEvent =
   | {do: 'submit'; client: number; op: number; command: Command['kind']; slot: SlotMove; dice: number}
   /** Operations `op`, `op` + 1, …, one for each command. */
@@ -25,7 +28,7 @@ export type SimEvent =
   /** An operation of this client again: as it was, under another client id, or with another command. */
   | {do: 'retry'; client: number; how: 'same' | 'other_client' | 'conflict'; slot: SlotMove; dice: number}
   | {do: 'malformed'; client: number; what: 'payload' | 'frame'; dice: number}
-  | {do: 'read'; client: number; of: 'resource' | 'reservation' | 'lease' | 'metrics'; slot: SlotMove; dice: number}
+  | {do: 'read'; client: number; of: ReadOf; slot: SlotMove; dice: number}
   | {do: 'tick'; client: number; slot: SlotMove | 'due' | 'beyond'; dice: number}
   /** The clock of the run moves, far beyond every window now and then. */
   | {do: 'clock'; slot: SlotMove; dice: number}

@@ -165,6 +165,10 @@ export class WatchedIo implements FileIo {
     return this.#call('makeDir', path, () => this.disk.makeDir(path));
   }
 
+  removeDir(path: string): void {
+    this.#call('removeDir', path, () => this.disk.removeDir(path));
+  }
+
   syncDir(path: string): void {
     const kind = fileKindOf(path);
     const published = this.#published;

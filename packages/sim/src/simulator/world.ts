@@ -7,6 +7,7 @@
 import {createDirectoryAt} from '@allocdb/node/testing';
 import {SimDisk} from '@allocdb/wal/testing';
 import {malformFrame, malformPayload} from '../generator_malformed.ts';
+import {drawReservationScan, drawResourceScan} from '../generator_scans.ts';
 import {type Command, decodeClientRequest, encodeClientRequest} from '../model/command.ts';
 import {encodeApiRequest} from '../model/request.ts';
 import {Random} from '../random.ts';
@@ -223,7 +224,13 @@ export class World {
     const requiredLsn = draw.fence(random);
     const currentSlot = draw.slot(slot, random, true);
     if (of === 'metrics') this.#send(from, encodeApiRequest({kind: 'get_metrics', currentSlot}), []);
-    else if (of === 'resource') {
+    else if (of === 'resources') {
+      const rows = this.run.oracle.state.resources.size;
+      this.#send(from, encodeApiRequest(drawResourceScan(random, requiredLsn, rows)), []);
+    } else if (of === 'reservations') {
+      const scan = drawReservationScan(random, requiredLsn, currentSlot, draw.holderIds);
+      this.#send(from, encodeApiRequest(scan), []);
+    } else if (of === 'resource') {
       this.#send(from, encodeApiRequest({kind: 'get_resource', requiredLsn, resourceId: draw.resourceId(random)}), []);
     } else {
       const kind = of === 'lease' ? 'get_lease' : 'get_reservation';
