@@ -8,6 +8,7 @@ import {
   type CoreConfig,
   EXPIRE_BYTES,
   Hash128,
+  operationWindowOf,
   validateCoreConfig,
   WIRE_BUNDLE_MEMBERS_MAX,
 } from '@allocdb/core';
@@ -140,6 +141,25 @@ export function coreDifferences(created: CoreConfig, given: CoreConfig): string[
   return CORE_FIELDS.filter(([field]) => created[field] !== given[field]).map(
     ([field, name]) => `core.${name}: created with ${created[field]}, given ${given[field]}`,
   );
+}
+
+/**
+ * In which core fields a configuration is not one that a directory with the other can be given, one line each: capacities
+ * and windows may only grow, what else there is stays. The window of operations is compared as what it comes to.
+ */
+export function growthIssues(created: CoreConfig, given: CoreConfig): string[] {
+  const issues: string[] = [];
+  for (const [field, name] of CORE_FIELDS) {
+    const isWindow = field === 'operationWindowSlots';
+    const [before, after] = [created, given].map(core => (isWindow ? operationWindowOf(core) : core[field])) as [
+      bigint,
+      bigint,
+    ];
+    if (field === 'shardId' && before !== after) {
+      issues.push(`core.${name}: created with ${before}, given ${after}: it stays for good`);
+    } else if (after < before) issues.push(`core.${name}: created with ${before}, given ${after}: it can only grow`);
+  }
+  return issues;
 }
 
 /** 16 bytes that identify the core configuration, for headers of files that depend on it. */

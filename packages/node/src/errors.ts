@@ -12,6 +12,7 @@ export type OpenErrorCode =
   | 'unsupported_version'
   | 'not_empty'
   | 'locked'
+  | 'unfinished'
   | 'corrupt_snapshot'
   | 'missing_log'
   | 'corrupt_log'
@@ -20,6 +21,9 @@ export type OpenErrorCode =
   | 'outcome_mismatch'
   | 'digest_mismatch'
   | 'invariant_violation'
+  | 'lsn_out_of_range'
+  | 'not_verified'
+  | 'storage_full'
   | 'io';
 
 /** Match `code`, not the message. No file was changed, but for the lock. */

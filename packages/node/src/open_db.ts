@@ -3,23 +3,13 @@
  * client has. Its slots are those of a monotonic clock that continues from the last slot in the log, and holds expire by
  * themselves while it is open.
  */
-import {
-  AllocDbError,
-  type ApiRequest,
-  type ApiResponse,
-  type ClientId,
-  createDatabase,
-  type Database,
-  definiteFailure,
-  indefiniteFailure,
-  type Transport,
-  type TransportOptions,
-} from '@allocdb/api';
+import {type ClientId, createDatabase, type Database} from '@allocdb/api';
 import {type AllocDb, bigintOfU64} from '@allocdb/core';
 import {MonotonicSlotClock} from './clock.ts';
 import type {EngineOptions} from './engine/engine_options.ts';
 import {ExpirationTicker} from './engine/expiration_ticker.ts';
 import {SingleNodeEngine} from './engine/single_node_engine.ts';
+import {EngineTransport} from './engine_transport.ts';
 import {configOfLimits, type DatabaseLimits} from './limits.ts';
 
 /** How to open an embedded database. */
@@ -58,53 +48,16 @@ export async function openDb(options: OpenDbOptions): Promise<Database> {
     },
   });
   if (clock === null) throw new Error('assertion failed: the engine asked for its slot policy');
-  const transport = new EmbeddedTransport(engine, clock);
+  const ticker = new ExpirationTicker(engine, clock);
+  const transport = new EngineTransport(engine, clock, async () => {
+    ticker.stop();
+    // Every call that was queued is answered before the engine has closed.
+    await engine.close();
+  });
   return createDatabase(transport, {clientId: options.clientId});
 }
 
 /** The slot from which a clock continues: the last one in the log, 0 for an empty one. */
 export function lastSlotOf(db: AllocDb): bigint {
   return bigintOfU64(db.lastSlotLo, db.lastSlotHi);
-}
-
-class EmbeddedTransport implements Transport {
-  private readonly engine: SingleNodeEngine;
-  private readonly clock: MonotonicSlotClock;
-  private readonly ticker: ExpirationTicker;
-
-  constructor(engine: SingleNodeEngine, clock: MonotonicSlotClock) {
-    this.engine = engine;
-    this.clock = clock;
-    this.ticker = new ExpirationTicker(engine, clock);
-  }
-
-  currentSlot(): bigint {
-    return this.clock.now();
-  }
-
-  call(request: ApiRequest, {signal, operationIds}: TransportOptions): Promise<ApiResponse> {
-    if (this.engine.state === 'closed') {
-      return Promise.reject(new AllocDbError(definiteFailure('closed'), 'the database is closed'));
-    }
-    if (signal?.aborted) {
-      const message = 'the call was aborted before it was queued';
-      return Promise.reject(new AllocDbError(definiteFailure('aborted'), message, {cause: signal.reason}));
-    }
-    const answered = this.engine.submit(request);
-    if (!signal) return answered;
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        const message = 'the call was aborted after it was queued; its outcome is unknown';
-        reject(new AllocDbError(indefiniteFailure('aborted', operationIds), message, {cause: signal.reason}));
-      };
-      signal.addEventListener('abort', onAbort);
-      answered.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-    });
-  }
-
-  /** Every call that was queued is answered before the engine has closed. */
-  async close(): Promise<void> {
-    this.ticker.stop();
-    await this.engine.close();
-  }
 }

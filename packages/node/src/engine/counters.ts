@@ -1,6 +1,6 @@
 /**
- * What the engine counts beside what it answers: commands by kind and result, retries, expirations, and how long frames
- * take. Counting costs an addition; the names come in when somebody asks (metrics.ts).
+ * What the engine counts beside what it answers: commands by kind and result, those that were refused before they were
+ * logged, retries, expirations, and how long frames take. Counting costs an addition; the names come in when somebody asks (metrics.ts).
  */
 import {LatencyHistogram} from './latency_histogram.ts';
 
@@ -10,6 +10,8 @@ const WIDTH = 32;
 export class EngineCounters {
   /** Applied commands, by tag * WIDTH + result code. */
   private readonly commands: Float64Array = new Float64Array(WIDTH * WIDTH);
+  /** Commands that were not sequenced, by failure code. */
+  private readonly refusals: Float64Array = new Float64Array(WIDTH);
   retries: number = 0;
   expirations: number = 0;
   queueHighWater: number = 0;
@@ -23,6 +25,10 @@ export class EngineCounters {
     this.commands[at] = (this.commands[at] ?? 0) + 1;
   }
 
+  refused(failure: number, count: number = 1): void {
+    this.refusals[failure] = (this.refusals[failure] ?? 0) + count;
+  }
+
   retry(): void {
     this.retries++;
   }
@@ -34,5 +40,10 @@ export class EngineCounters {
   /** Applied commands of a kind that had a result. */
   commandsOf(tag: number, code: number): number {
     return this.commands[tag * WIDTH + code] ?? 0;
+  }
+
+  /** Commands that were refused with a failure before they were logged. */
+  refusalsOf(failure: number): number {
+    return this.refusals[failure] ?? 0;
   }
 }

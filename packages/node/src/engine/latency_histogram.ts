@@ -8,6 +8,9 @@ const PER_DOUBLING = 4;
 const BUCKETS = 28 * PER_DOUBLING;
 
 export class LatencyHistogram {
+  /** Upper bounds of the buckets in milliseconds, rising. What is longer than the last one is in no bucket. */
+  static readonly boundsMs: readonly number[] = Array.from({length: BUCKETS - 1}, (_, bucket) => upperBoundMs(bucket));
+
   private readonly counts: Float64Array = new Float64Array(BUCKETS);
   count: number = 0;
   sumMs: number = 0;
@@ -32,6 +35,15 @@ export class LatencyHistogram {
       if (left <= 0) return bucket === BUCKETS - 1 ? this.maxMs : Math.min(this.maxMs, upperBoundMs(bucket));
     }
     return this.maxMs;
+  }
+
+  /** How many durations were at most as long as each of {@link LatencyHistogram.boundsMs}. */
+  cumulative(): number[] {
+    let count = 0;
+    return LatencyHistogram.boundsMs.map((_, bucket) => {
+      count += this.counts[bucket] ?? 0;
+      return count;
+    });
   }
 
   /** Cumulative counts by upper bound in milliseconds, of the buckets that are not empty. */

@@ -2,6 +2,7 @@
  * The engine's typed metrics: what the wire's metrics body says, and everything newer. Plain data with bigint for lsns
  * and slots; turning it into Prometheus text or JSON is the caller's.
  */
+import {FAILURE} from '@allocdb/api';
 import {bigintOfU64, COMMAND, hiOf, loOf, RESULT_NAMES} from '@allocdb/core';
 import type {Checkpointer} from '../storage/checkpointer.ts';
 import type {DataDirectory} from '../storage/data_directory.ts';
@@ -19,6 +20,12 @@ export interface TableFill {
 export interface CommandCount {
   readonly kind: string;
   readonly result: string;
+  readonly count: number;
+}
+
+/** Commands that were not sequenced, for one reason. */
+export interface RefusalCount {
+  readonly reason: string;
   readonly count: number;
 }
 
@@ -41,6 +48,8 @@ export interface EngineMetrics {
   readonly operations: TableFill;
   readonly longestProbe: number;
   readonly commands: readonly CommandCount[];
+  /** One entry for each reason that there is. */
+  readonly refusals: readonly RefusalCount[];
   readonly retries: number;
   readonly expirations: number;
   readonly frames: number;
@@ -92,6 +101,7 @@ export function readMetrics(
       db.operations.index.longestProbe,
     ),
     commands: commandCounts(stepper),
+    refusals: refusalCounts(stepper),
     retries: counters.retries,
     expirations: counters.expirations,
     frames: counters.frames,
@@ -117,4 +127,11 @@ function commandCounts(stepper: Stepper): CommandCount[] {
     });
   }
   return counts;
+}
+
+function refusalCounts({counters}: Stepper): RefusalCount[] {
+  // What fails while it is being stored was sequenced, and is counted as a command.
+  return Object.entries(FAILURE)
+    .filter(([, code]) => code !== FAILURE.STORAGE_FAILURE)
+    .map(([name, code]) => ({reason: name.toLowerCase(), count: counters.refusalsOf(code)}));
 }

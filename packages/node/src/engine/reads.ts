@@ -1,13 +1,12 @@
 /**
- * The read side of the stepper: resource, reservation and lease lookups behind their fence, and the metrics of the wire.
- * Checks in order: engine_halted, fence, lookup. A fence is judged at once, by what is applied: a read waits for the
- * frame that holds what it saw, never for a future lsn.
+ * The read side of the stepper: resource, reservation and lease lookups and scans behind their fence, and the metrics of
+ * the wire. Checks in order: engine_halted, fence, lookup. A fence is judged at once, by what is applied: a read waits for
+ * the frame that holds what it saw, never for a future lsn.
  *
  * A halted engine still answers metrics, with counters latched at the last durable frame.
  */
 import {
   decodeResponse,
-  LEASE_LANES,
   LeaseRegisters,
   METRICS_LANES,
   MetricsRegisters,
@@ -17,7 +16,6 @@ import {
   putReservationFound,
   putResourceFound,
   putTagOnly,
-  putU128,
   REQUEST,
   REQUEST_LANES,
   RESPONSE,
@@ -30,15 +28,15 @@ import {
   LOOKUP,
   loOf,
   ltU64,
-  RESERVATION,
   ReservationView,
   ResourceView,
-  readMemberId,
   readReservation,
   readResource,
   slotLag,
 } from '@allocdb/core';
 import type {AnswerBuffer} from './answer_buffer.ts';
+import {fillLease, putMembers} from './lease_fields.ts';
+import {PageSide} from './pages.ts';
 import type {Stepper} from './stepper.ts';
 
 /** How the engine came up; what a restart may change in the metrics, and nothing else. */
@@ -54,6 +52,7 @@ export interface RecoveryFacts {
 
 export class ReadSide {
   private readonly stepper: Stepper;
+  private readonly pages: PageSide;
   private readonly resource: ResourceView = new ResourceView();
   private readonly reservation: ReservationView = new ReservationView();
   private readonly lease: LeaseRegisters = new LeaseRegisters();
@@ -73,6 +72,7 @@ export class ReadSide {
 
   constructor(stepper: Stepper, recovery: RecoveryFacts) {
     this.stepper = stepper;
+    this.pages = new PageSide(stepper.db);
     const {metrics} = this;
     metrics.startupKind = recovery.startupKind;
     metrics.hasLoadedSnapshotLsn = this.setLanes(METRICS_LANES.LOADED_SNAPSHOT_LSN, recovery.loadedSnapshotLsn);
@@ -119,7 +119,7 @@ export class ReadSide {
     const view = answers.view;
     stepper.statedSlot(words[REQUEST_LANES.SLOT] ?? 0, words[REQUEST_LANES.SLOT + 1] ?? 0, slot);
     if (tag === REQUEST.GET_METRICS) return this.putMetricsAt(view, at);
-    const ofResource = tag === REQUEST.GET_RESOURCE;
+    const ofResource = tag === REQUEST.GET_RESOURCE || tag === REQUEST.SCAN_RESOURCES;
     if (stepper.halted) {
       return putTagOnly(view, at, ofResource ? RESPONSE.RESOURCE_ENGINE_HALTED : RESPONSE.RESERVATION_ENGINE_HALTED);
     }
@@ -130,7 +130,16 @@ export class ReadSide {
       const fence = ofResource ? RESPONSE.RESOURCE_FENCE_NOT_APPLIED : RESPONSE.RESERVATION_FENCE_NOT_APPLIED;
       return putFenceNotApplied(view, at, fence, fenceLo, fenceHi, !stepper.db.isEmpty, lastLsnLo, lastLsnHi);
     }
-    return ofResource ? this.putResource(view, at, words) : this.putReservation(answers, at, words, tag);
+    switch (tag) {
+      case REQUEST.GET_RESOURCE:
+        return this.putResource(view, at, words);
+      case REQUEST.SCAN_RESOURCES:
+        return this.pages.putResources(request, answers, at);
+      case REQUEST.SCAN_RESERVATIONS:
+        return this.pages.putReservations(request, slot, answers, at);
+      default:
+        return this.putReservation(answers, at, words, tag);
+    }
   }
 
   /** Metrics of a halted engine, as of the last frame that became durable. */
@@ -228,37 +237,11 @@ export class ReadSide {
     const found = readReservation(stepper.db, words, REQUEST_LANES.ID, slotLo, slotHi, reservation);
     if (found === LOOKUP.NOT_FOUND) return putTagOnly(answers.view, at, RESPONSE.RESERVATION_NOT_FOUND);
     if (found === LOOKUP.RETIRED) return putTagOnly(answers.view, at, RESPONSE.RESERVATION_RETIRED);
-    this.fillLease(words);
-    if (tag === REQUEST.GET_RESERVATION) return putReservationFound(answers.view, at, this.lease);
+    const {lease} = this;
+    fillLease(stepper.db, reservation, lease);
+    if (tag === REQUEST.GET_RESERVATION) return putReservationFound(answers.view, at, lease);
     answers.ensure(at, SIZE.LEASE_HEADER_MAX + SIZE.ID * reservation.memberCount);
-    let end = putLeaseFound(answers.view, at, this.lease);
-    const member = LEASE_LANES.RESOURCE_ID;
-    const lanes = this.lease.words;
-    for (let i = 0; i < reservation.memberCount; i++) {
-      readMemberId(stepper.db, reservation.row, i, lanes, member);
-      const [w0, w1, w2, w3] = [lanes[member], lanes[member + 1], lanes[member + 2], lanes[member + 3]];
-      end = putU128(answers.view, end, w0 ?? 0, w1 ?? 0, w2 ?? 0, w3 ?? 0);
-    }
-    return end;
-  }
-
-  private fillLease(request: Int32Array): void {
-    const {lease, reservation, stepper} = this;
-    const copy = (to: number, from: Int32Array, at: number, lanes: number) => {
-      for (let lane = 0; lane < lanes; lane++) lease.words[to + lane] = from[at + lane] ?? 0;
-    };
-    copy(LEASE_LANES.RESERVATION_ID, request, REQUEST_LANES.ID, 4);
-    copy(LEASE_LANES.HOLDER_ID, reservation.words, RESERVATION.HOLDER, 4);
-    copy(LEASE_LANES.LEASE_EPOCH, reservation.words, RESERVATION.EPOCH, 2);
-    copy(LEASE_LANES.CREATED_LSN, reservation.words, RESERVATION.LSN, 2);
-    copy(LEASE_LANES.DEADLINE_SLOT, reservation.words, RESERVATION.DEADLINE, 2);
-    copy(LEASE_LANES.RELEASED_LSN, reservation.words, RESERVATION.RELEASED_LSN, 2);
-    copy(LEASE_LANES.RETIRE_AFTER_SLOT, reservation.words, RESERVATION.RETIRE_AFTER, 2);
-    readMemberId(stepper.db, reservation.row, 0, lease.words, LEASE_LANES.RESOURCE_ID);
-    lease.state = reservation.state;
-    lease.memberCount = reservation.memberCount;
-    lease.hasReleasedLsn = reservation.terminal;
-    lease.hasRetireAfterSlot = reservation.terminal;
+    return putMembers(stepper.db, reservation, lease, answers.view, putLeaseFound(answers.view, at, lease));
   }
 
   private setLanes(at: number, value: bigint | null): boolean {

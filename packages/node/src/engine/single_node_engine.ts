@@ -20,15 +20,18 @@ import {type AllocDb, bigintOfU64} from '@allocdb/core';
 import {type FileIo, nodeFileIo} from '@allocdb/wal';
 import {EVENT_LOOP, type Scheduler} from '../clock.ts';
 import type {DatabaseConfig} from '../config.ts';
+import {type BackupInfo, type BackupOptions, Backups} from '../directory/backup.ts';
 import {Checkpointer, type CheckpointInfo} from '../storage/checkpointer.ts';
 import {type DataDirectory, openDirectory} from '../storage/data_directory.ts';
 import {AnswerBuffer, LENGTH_BYTES} from './answer_buffer.ts';
 import {DurableWaiters} from './durable_waiters.ts';
 import {DEFAULT_CHECKPOINT, type EngineOptions} from './engine_options.ts';
+import {FeedPace} from './feed_pace.ts';
 import {framesAhead} from './frames_ahead.ts';
 import {type IdleHost, IdleMarker} from './idle_marker.ts';
 import {type EngineMetrics, readMetrics} from './metrics.ts';
 import {PromisedAnswers} from './promised_answers.ts';
+import {ReadableEngine} from './readable_engine.ts';
 import {SlotSource, TRUST_REQUEST_SLOTS} from './slot_source.ts';
 import {Stepper} from './stepper.ts';
 import {warmUp} from './warm_up.ts';
@@ -36,13 +39,14 @@ import {warmUp} from './warm_up.ts';
 /** What has become of the engine. */
 export type EngineState = 'running' | 'halted' | 'closed';
 
-export class SingleNodeEngine {
+export class SingleNodeEngine extends ReadableEngine {
   readonly directory: DataDirectory;
   readonly checkpoints: Checkpointer;
+  private readonly backups: Backups;
   private readonly stepper: Stepper;
   private readonly slots: SlotSource;
   private readonly io: FileIo;
-  private readonly scheduler: Scheduler;
+  protected readonly scheduler: Scheduler;
   private readonly syncAnswers: AnswerBuffer = new AnswerBuffer();
   private readonly promised: PromisedAnswers = new PromisedAnswers();
   private readonly waiters: DurableWaiters = new DurableWaiters();
@@ -53,6 +57,7 @@ export class SingleNodeEngine {
   /** The closing under way, from when on no request is taken. */
   private closing: Promise<void> | null = null;
   private readonly idleMarker: IdleMarker;
+  protected readonly feedPace: FeedPace;
 
   /**
    * Opens or creates the directory: on return the state is recovered and checked, and the engine takes requests.
@@ -81,6 +86,7 @@ export class SingleNodeEngine {
   }
 
   private constructor(io: FileIo, directory: DataDirectory, options: EngineOptions) {
+    super();
     const {db, wal, config, recovery} = directory;
     const scheduler = options.scheduler ?? EVENT_LOOP;
     this.io = io;
@@ -97,20 +103,15 @@ export class SingleNodeEngine {
       prove: () => this.unlessHalted(() => this.directory.wal.markIdle()),
     };
     this.idleMarker = new IdleMarker(options.idleMarkerMs ?? 5, idleHost, scheduler);
-    this.checkpoints = new Checkpointer(
-      io,
-      directory.snapshotDir,
-      db,
-      wal,
-      {...DEFAULT_CHECKPOINT, ...options.checkpoint},
-      directory.replayedLogBytes,
-      {
-        whenDurable: (lsn, action) => this.whenDurable(lsn, action),
-        published: lsn => this.stepper.reads.setActiveSnapshot(lsn),
-        now: () => io.now(),
-        sleep: ms => scheduler.sleep(ms),
-      },
-    );
+    this.feedPace = new FeedPace(idleHost, scheduler, () => io.now());
+    const checkpoint = {...DEFAULT_CHECKPOINT, ...options.checkpoint};
+    this.checkpoints = new Checkpointer(io, directory, checkpoint, {
+      whenDurable: (lsn, action) => this.whenDurable(lsn, action),
+      published: lsn => this.stepper.reads.setActiveSnapshot(lsn),
+      now: () => io.now(),
+      sleep: ms => scheduler.sleep(ms),
+    });
+    this.backups = new Backups({io, wal, snapshotDir: directory.snapshotDir, pacer: this.checkpoints.pacer});
   }
 
   get db(): AllocDb {
@@ -205,6 +206,15 @@ export class SingleNodeEngine {
     }
   }
 
+  /**
+   * Copies the directory as it is now into an empty one, while requests go on; resolves when the copy is durable and was
+   * verified by replaying it. Rejects with OpenError (not_empty, storage_full, not_verified, …); then nothing is left.
+   */
+  async backup(dir: string, options: BackupOptions = {}): Promise<BackupInfo> {
+    this.assertOpen();
+    return this.backups.run(dir, options);
+  }
+
   /** Everything that is counted and measured, as of now; slots are judged at `currentSlot`. */
   metrics(currentSlot: bigint): EngineMetrics {
     return readMetrics(this.stepper, this.directory, this.checkpoints, currentSlot);
@@ -220,7 +230,7 @@ export class SingleNodeEngine {
   }
 
   private async shutDown(): Promise<void> {
-    await this.checkpoints.stop();
+    await Promise.all([this.checkpoints.stop(), this.backups.stop()]);
     if (!this.stepper.halted) {
       try {
         await this.whenDurable(bigintOfU64(this.db.lastLsnLo, this.db.lastLsnHi), () => undefined);
@@ -259,7 +269,7 @@ export class SingleNodeEngine {
     }
   }
 
-  private assertOpen(): void {
+  protected assertOpen(): void {
     if (this.closed || this.closing !== null) throw new Error('the engine is closed');
   }
 
@@ -357,8 +367,7 @@ export class SingleNodeEngine {
     this.wakeWaiters();
   }
 
-  /** Runs an action at a moment when everything through the lsn is durable and no frame is frozen. */
-  private whenDurable(lsn: bigint, action: () => void): Promise<void> {
+  protected whenDurable(lsn: bigint, action: () => void): Promise<void> {
     const done = this.waiters.add(lsn, action);
     if (!this.stepper.isFlying) this.wakeWaiters();
     if (!this.waiters.isEmpty && !this.turnScheduled) this.beginTurn();

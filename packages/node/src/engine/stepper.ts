@@ -43,7 +43,8 @@ import type {SlotSource} from './slot_source.ts';
 import {ExpirationTicks} from './ticks.ts';
 
 const {NONE: CODEC_NONE} = CODEC;
-const {STORAGE_FAILURE, ENGINE_HALTED} = FAILURE;
+const {STORAGE_FAILURE, ENGINE_HALTED, INVALID_REQUEST, SLOT_OVERFLOW, COMMAND_TOO_LARGE} = FAILURE;
+const {LSN_EXHAUSTED, OVERLOADED, STORAGE_FULL: DISK_FULL} = FAILURE;
 const {SUBMIT, SUBMIT_BATCH, TICK_EXPIRATIONS} = REQUEST;
 const {SLOT} = REQUEST_LANES;
 const {SUBMIT_REJECTED} = RESPONSE;
@@ -237,33 +238,47 @@ export class Stepper {
     at: number,
     queueFull: boolean,
   ): number {
-    const {db, limits, outcome, slot, lsn} = this;
+    const {db, limits, counters, outcome, slot, lsn} = this;
     const out = answers.view;
     const tag = SUBMIT_REJECTED;
     if (length > limits.maxCommandBytes) {
+      counters.refused(COMMAND_TOO_LARGE);
       return putRejectedCommandTooLarge(out, at, tag, length | 0, 0, limits.maxCommandBytes | 0, 0);
     }
     const status = db.decodeClient(view, offset, length);
-    if (status !== DECODE_NONE) return putRejectedInvalidRequest(out, at, tag, status, db.command.tag);
-    if (this.halted) return putRejectedEngineHalted(out, at, tag);
+    if (status !== DECODE_NONE) {
+      counters.refused(INVALID_REQUEST);
+      return putRejectedInvalidRequest(out, at, tag, status, db.command.tag);
+    }
+    if (this.halted) {
+      counters.refused(ENGINE_HALTED);
+      return putRejectedEngineHalted(out, at, tag);
+    }
     const slotLo = slot[0] ?? 0;
     const slotHi = slot[1] ?? 0;
     if (!db.findRetry(slotLo, slotHi, outcome)) {
-      if (!this.nextLsn(lsn)) return putRejectedLsnExhausted(out, at, tag, db.lastLsnLo, db.lastLsnHi);
+      if (!this.nextLsn(lsn)) {
+        counters.refused(LSN_EXHAUSTED);
+        return putRejectedLsnExhausted(out, at, tag, db.lastLsnLo, db.lastLsnHi);
+      }
       if (overflowOf(db, slotLo, slotHi, this.overflow)) {
         const {kind, deltaLo, deltaHi} = this.overflow;
+        counters.refused(SLOT_OVERFLOW);
         return putRejectedSlotOverflow(out, at, tag, kind, slotLo, slotHi, deltaLo, deltaHi);
       }
-      if (queueFull) return putRejectedOverloaded(out, at, tag, this.queueDepth, limits.maxSubmissionQueue);
+      if (queueFull) {
+        counters.refused(OVERLOADED);
+        return putRejectedOverloaded(out, at, tag, this.queueDepth, limits.maxSubmissionQueue);
+      }
       const logged = this.appender.append(CLIENT_COMMAND, slot, bytes, offset, length);
       if (logged !== OK) return this.putNotLogged(answers, at, logged);
       db.applyFresh(lsn[0] ?? 0, lsn[1] ?? 0, slotLo, slotHi, outcome);
       this.log.annotate(outcome.code);
       this.openCommands++;
       this.queueDepth++;
-      if (this.queueDepth > this.counters.queueHighWater) this.counters.queueHighWater = this.queueDepth;
-      this.counters.command(db.command.tag, outcome.code);
-    } else this.counters.retry();
+      if (this.queueDepth > counters.queueHighWater) counters.queueHighWater = this.queueDepth;
+      counters.command(db.command.tag, outcome.code);
+    } else counters.retry();
     const {shard} = db;
     return putSubmitCommitted(
       out,
@@ -284,10 +299,18 @@ export class Stepper {
 
   /** The answer to a command that the log did not take. */
   private putNotLogged(answers: AnswerBuffer, at: number, status: Status): number {
+    const {counters} = this;
     const tag = SUBMIT_REJECTED;
-    if (this.halted) return putRejectedEngineHalted(answers.view, at, tag);
-    if (status === STORAGE_FULL) return putRejectedStorageFull(answers.view, at, tag);
+    if (this.halted) {
+      counters.refused(ENGINE_HALTED);
+      return putRejectedEngineHalted(answers.view, at, tag);
+    }
+    if (status === STORAGE_FULL) {
+      counters.refused(DISK_FULL);
+      return putRejectedStorageFull(answers.view, at, tag);
+    }
     // The frame in flight is still being written and the open one is full.
+    counters.refused(OVERLOADED);
     return putRejectedOverloaded(answers.view, at, tag, this.queueDepth, this.limits.maxSubmissionQueue);
   }
 
@@ -301,6 +324,7 @@ export class Stepper {
     // While a frame is being written a batch must fit into the open one, or it would be taken in part.
     const fits = !this.frameInFlight || this.appender.takesBatch(view, request.batchOffset, count) || this.halted;
     const refused = bounded && (tooMany || !fits);
+    if (refused) this.counters.refused(OVERLOADED, count);
     // Members from here on are in frames that are not durable yet.
     let undurable = end;
     let frames = this.durableFrames;

@@ -7,24 +7,13 @@
  */
 import {type AllocDb, hiOf, loOf, writeU128} from '@allocdb/core';
 import {type FileIo, joinPath, type Wal} from '@allocdb/wal';
-import {snapshotLsns} from './data_directory.ts';
+import {type DataDirectory, snapshotLsns} from './data_directory.ts';
+import {type PaceHost, Pacer} from './pacer.ts';
 import {snapshotName} from './snapshot_format.ts';
 import {type SnapshotInfo, SnapshotWriter} from './snapshot_writer.ts';
 
 /** Snapshots that are kept. */
 const KEPT_SNAPSHOTS = 2;
-
-/**
- * Most of the event loop's time that copying a snapshot out takes. A server at half of its highest rate has little more to
- * spare: in the small frames of steady arrivals it is three quarters busy then.
- */
-const LOOP_SHARE = 0.1;
-
-/**
- * Copying that fell behind its rate by more than this is not made up for: what held it up is a busy loop or a busy disk,
- * and slice upon slice is the last thing that either needs then.
- */
-const ARREARS_MS = 10;
 
 /** When and how checkpoints are made. */
 export interface CheckpointOptions {
@@ -37,7 +26,7 @@ export interface CheckpointOptions {
 }
 
 /** What the engine does for a checkpoint. */
-export interface CheckpointHost {
+export interface CheckpointHost extends PaceHost {
   /**
    * Runs an action at a moment when the log is durable through an lsn and no frame is being written; resolves when it has
    * run, rejects when the engine halts.
@@ -45,9 +34,6 @@ export interface CheckpointHost {
   whenDurable(lsn: bigint, action: () => void): Promise<void>;
   /** The snapshot of this lsn has its name now. */
   published(lsn: bigint): void;
-  /** Milliseconds of a monotonic clock. */
-  now(): number;
-  sleep(ms: number): Promise<void>;
 }
 
 /** A finished checkpoint. */
@@ -69,25 +55,18 @@ export class Checkpointer {
   count: number = 0;
   last: CheckpointInfo | null = null;
   private lastAtMs: number | null = null;
-  /** When, at the allowed rates, what has been copied so far would be done. */
-  private paidAtMs: number = 0;
+  /** For all copying beside the engine. */
+  readonly pacer: Pacer;
 
-  constructor(
-    io: FileIo,
-    snapshotDir: string,
-    db: AllocDb,
-    wal: Wal,
-    options: CheckpointOptions,
-    replayedLogBytes: number,
-    host: CheckpointHost,
-  ) {
+  constructor(io: FileIo, directory: DataDirectory, options: CheckpointOptions, host: CheckpointHost) {
     this.io = io;
-    this.snapshotDir = snapshotDir;
-    this.db = db;
-    this.wal = wal;
+    this.snapshotDir = directory.snapshotDir;
+    this.db = directory.db;
+    this.wal = directory.wal;
     this.options = options;
     this.host = host;
-    this.logBytesAtLast = wal.bytesWritten - replayedLogBytes;
+    this.pacer = new Pacer(options.bytesPerSecond, host);
+    this.logBytesAtLast = directory.wal.bytesWritten - directory.replayedLogBytes;
   }
 
   /** Milliseconds since the last one finished; null before the first. */
@@ -148,8 +127,11 @@ export class Checkpointer {
     this.logBytesAtLast = this.wal.bytesWritten;
     const writer = new SnapshotWriter(this.io, this.snapshotDir, this.db);
     this.onStart(writer.lsn);
-    this.paidAtMs = started;
-    const written = await writer.write((bytes, busyMs) => this.pace(bytes, busyMs));
+    this.pacer.begin();
+    const written = await writer.write((bytes, busyMs) => {
+      this.assertGoing();
+      return this.pacer.pay(bytes, busyMs);
+    });
     await this.host.whenDurable(written.lsn, () => {
       this.assertGoing();
       writer.publish();
@@ -169,15 +151,6 @@ export class Checkpointer {
     const digest = new Int32Array(4);
     writeU128(digest, 0, snapshot.digest);
     this.wal.writeSnapshotMarkerSync(loOf(snapshot.lsn), hiOf(snapshot.lsn), new Uint8Array(digest.buffer));
-  }
-
-  private async pace(bytes: number, busyMs: number): Promise<void> {
-    this.assertGoing();
-    const costMs = Math.max((1000 * bytes) / this.options.bytesPerSecond, busyMs / LOOP_SHARE);
-    const now = this.host.now();
-    this.paidAtMs = Math.max(this.paidAtMs + costMs, now - ARREARS_MS);
-    const ahead = this.paidAtMs - now;
-    if (ahead > 1) await this.host.sleep(ahead);
   }
 
   private assertGoing(): void {

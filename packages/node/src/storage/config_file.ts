@@ -4,11 +4,12 @@
  *
  * It is written last when a directory is created; where it stands, log and snapshots must stand too.
  */
-import {crc32c, type FileIo, joinPath, readFully, writeFully} from '@allocdb/wal';
+import {crc32c, type FileIo, joinPath, nodeFileIo, readFully, writeFully} from '@allocdb/wal';
 import {configOfJson, configToJson, type DatabaseConfig} from '../config.ts';
 import {OpenError} from '../errors.ts';
 
-const NAME = 'CONFIG';
+/** The file's name. */
+export const CONFIG_NAME = 'CONFIG';
 const VERSION = 1;
 const BYTES_MAX = 1 << 20;
 const SEED_LANES = 8;
@@ -47,8 +48,8 @@ export function writeConfigFile(io: FileIo, dir: string, created: CreatedWith): 
   const bytes = new Uint8Array(head.length + body.length);
   bytes.set(head);
   bytes.set(body, head.length);
-  const temporary = joinPath(dir, `${NAME}.tmp`);
-  if (io.list(dir).includes(`${NAME}.tmp`)) io.unlink(temporary);
+  const temporary = joinPath(dir, `${CONFIG_NAME}.tmp`);
+  if (io.list(dir).includes(`${CONFIG_NAME}.tmp`)) io.unlink(temporary);
   const handle = io.open(temporary, 'create');
   try {
     writeFully(io, handle, bytes, bytes.length, 0);
@@ -56,15 +57,15 @@ export function writeConfigFile(io: FileIo, dir: string, created: CreatedWith): 
   } finally {
     io.close(handle);
   }
-  io.rename(temporary, joinPath(dir, NAME));
+  io.rename(temporary, joinPath(dir, CONFIG_NAME));
   io.syncDir(dir);
 }
 
 /** Reads CONFIG; null when there is none. Throws OpenError `corrupt_config` or `unsupported_version`. */
 export function readConfigFile(io: FileIo, dir: string): CreatedWith | null {
-  if (!io.list(dir).includes(NAME)) return null;
+  if (!io.list(dir).includes(CONFIG_NAME)) return null;
   const bytes = new Uint8Array(BYTES_MAX);
-  const handle = io.open(joinPath(dir, NAME), 'read');
+  const handle = io.open(joinPath(dir, CONFIG_NAME), 'read');
   let length: number;
   try {
     length = readFully(io, handle, bytes, 0, BYTES_MAX, 0);
@@ -74,7 +75,7 @@ export function readConfigFile(io: FileIo, dir: string): CreatedWith | null {
   const newline = bytes.subarray(0, length).indexOf(10);
   const head = new TextDecoder().decode(bytes.subarray(0, Math.max(newline, 0)));
   const match = /^allocdb config (\d+) crc32c ([0-9a-f]{8})$/.exec(head);
-  if (match === null) throw new OpenError('corrupt_config', `${NAME} of ${dir} does not begin as it must`);
+  if (match === null) throw new OpenError('corrupt_config', `${CONFIG_NAME} of ${dir} does not begin as it must`);
   if (Number(match[1]) !== VERSION) {
     throw new OpenError(
       'unsupported_version',
@@ -82,11 +83,11 @@ export function readConfigFile(io: FileIo, dir: string): CreatedWith | null {
     );
   }
   const body = bytes.subarray(newline + 1, length);
-  if (checksum(body) !== match[2]) throw new OpenError('corrupt_config', `${NAME} of ${dir} fails its checksum`);
+  if (checksum(body) !== match[2]) throw new OpenError('corrupt_config', `${CONFIG_NAME} of ${dir} fails its checksum`);
   const json = JSON.parse(new TextDecoder().decode(body)) as Record<string, unknown>;
   const {hash_seed: seed, slot_ms: slotMs, ...rest} = json;
   if (typeof seed !== 'string' || !/^[0-9a-f]{64}$/.test(seed)) {
-    throw new OpenError('corrupt_config', `${NAME} of ${dir} has no hash seed`);
+    throw new OpenError('corrupt_config', `${CONFIG_NAME} of ${dir} has no hash seed`);
   }
   const lanes = Array.from({length: SEED_LANES}, (_, i) => Number.parseInt(seed.slice(8 * i, 8 * i + 8), 16) | 0);
   return {
@@ -94,6 +95,11 @@ export function readConfigFile(io: FileIo, dir: string): CreatedWith | null {
     hashSeed: Int32Array.from(lanes),
     slotMs: typeof slotMs === 'number' ? slotMs : null,
   };
+}
+
+/** Milliseconds of a slot of an existing directory; null where it does not say. Throws as `readConfigFile`. */
+export function slotMsOf(dir: string, io: FileIo = nodeFileIo): number | null {
+  return readConfigFile(io, dir)?.slotMs ?? null;
 }
 
 function checksum(bytes: Uint8Array): string {

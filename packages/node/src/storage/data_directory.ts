@@ -29,6 +29,8 @@ import {newHashSeed, readConfigFile, writeConfigFile} from './config_file.ts';
 import {checkSound, Replayer} from './replay.ts';
 import {lsnOfSnapshotName, snapshotName} from './snapshot_format.ts';
 import {loadSnapshot} from './snapshot_loading.ts';
+import {finishSwitchOver, removeUndecided} from './switch_over.ts';
+import {assertFinished} from './unfinished.ts';
 
 /** Names that a directory may hold before it is one: our own, and what a fresh file system has at its root. */
 const OWN_NAMES: readonly string[] = ['LOCK', 'CONFIG.tmp', 'wal', 'snapshots', 'lost+found'];
@@ -80,6 +82,9 @@ export function openDirectory(options: DirectoryOptions): DataDirectory {
 
 function openLocked(options: DirectoryOptions): Omit<DataDirectory, 'lock'> {
   const {io, dir} = options;
+  const names = io.list(dir);
+  assertFinished(dir, names);
+  finishSwitchOver(io, dir, names);
   const created = readConfigFile(io, dir);
   if (created !== null) {
     const differences = options.config === null ? [] : coreDifferences(created.config.core, options.config.core);
@@ -101,13 +106,12 @@ function openLocked(options: DirectoryOptions): Omit<DataDirectory, 'lock'> {
   const hashSeed = created?.hashSeed ?? newHashSeed(io);
   if (created === null) prepareNew(io, dir, snapshotDir);
   const opened = recover(options, config, hashSeed, snapshotDir, created === null);
-  if (created === null) {
-    try {
-      writeConfigFile(io, dir, {config, hashSeed, slotMs: options.slotMs});
-    } catch (error) {
-      opened.wal.abandon();
-      throw error;
-    }
+  try {
+    if (created === null) writeConfigFile(io, dir, {config, hashSeed, slotMs: options.slotMs});
+    else removeUndecided(io, dir);
+  } catch (error) {
+    opened.wal.abandon();
+    throw error;
   }
   return {...opened, config, snapshotDir};
 }

@@ -22,6 +22,7 @@ import {
 import {FRAME_HEADER_BYTES, type LogCursor, READ, RECORD_HEADER_BYTES, type RecordView} from '@allocdb/wal';
 import {RECORD_TYPE} from '../engine/command_log.ts';
 import {OpenError} from '../errors.ts';
+import {NO_PROGRESS, type Progress, runSteps, type Steps} from './steps.ts';
 
 const {CLIENT_COMMAND, INTERNAL_COMMAND} = RECORD_TYPE;
 const {NONE} = DECODE;
@@ -29,6 +30,9 @@ const {END, RECORD, FRAME_END} = READ;
 
 /** Frames begin on multiples of this, as the engine opens its log. */
 const BLOCK_BYTES = 512;
+
+/** Records of a piece of replay. */
+const RECORDS_A_STEP = 256;
 
 export class Replayer {
   /** Records applied. */
@@ -88,9 +92,15 @@ export class Replayer {
    * marker stands behind the records that came in while its snapshot was written.
    */
   expectMarkers(cursor: LogCursor): void {
+    runSteps(this.markerSteps(cursor));
+  }
+
+  /** {@link Replayer.expectMarkers} in pieces of a frame. */
+  *markerSteps(cursor: LogCursor): Steps<void> {
     const digest = new Int32Array(4);
     try {
-      for (let event = cursor.next(); event !== READ.END; event = cursor.next()) {
+      for (let event = cursor.next(); event !== END; event = cursor.next()) {
+        if (event === FRAME_END) yield;
         if (event !== READ.SNAPSHOT_MARKER) continue;
         new Uint8Array(digest.buffer).set(cursor.payload());
         this.markers.set(cursor.lsn, bigintOfU128(digest, 0));
@@ -102,20 +112,36 @@ export class Replayer {
 
   /** Applies every record from the cursor on. Throws OpenError `undecodable_command`, `rewound_slot` or as above. */
   replay(cursor: LogCursor): void {
+    runSteps(this.replaySteps(cursor));
+  }
+
+  /** {@link Replayer.replay} in pieces, each told to `progress` as records. */
+  *replaySteps(cursor: LogCursor, progress: Progress = NO_PROGRESS): Steps<void> {
     let body = 0;
+    let told = this.records;
     try {
       for (let event = cursor.next(); event !== END; event = cursor.next()) {
         if (event === RECORD) {
           body += RECORD_HEADER_BYTES + cursor.length;
           this.apply(cursor);
+          if (this.records - told < RECORDS_A_STEP) continue;
+          progress.add(this.records - told);
+          told = this.records;
+          yield;
         } else if (event === FRAME_END) {
           this.logBytes += BLOCK_BYTES * Math.ceil((FRAME_HEADER_BYTES + body) / BLOCK_BYTES);
           body = 0;
         }
       }
+      progress.add(this.records - told);
     } finally {
       cursor.close();
     }
+  }
+
+  /** Compares the state as it is with the marker of its lsn, if there is one: for a state that was not replayed to. */
+  compareHere(): void {
+    this.onLsn();
   }
 
   /** Calls back with the state's digest when replay has reached an lsn. */

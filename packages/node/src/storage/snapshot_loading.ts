@@ -17,15 +17,21 @@ import {
   SNAPSHOT_VERSION,
   TRAILER_SECTION,
 } from './snapshot_format.ts';
+import {runSteps, type Steps} from './steps.ts';
 
 /**
  * Loads `path` into `db`, which must be freshly constructed and is unusable when this returns a problem. Throws OpenError
  * `unsupported_version` for an intact file of another format version: it is not damaged, and no older one stands in for it.
  */
 export function loadSnapshot(io: FileIo, path: string, db: AllocDb): string | null {
+  return runSteps(loadSnapshotSteps(io, path, db));
+}
+
+/** {@link loadSnapshot} in pieces of a block. */
+export function* loadSnapshotSteps(io: FileIo, path: string, db: AllocDb): Steps<string | null> {
   const handle = io.open(path, 'read');
   try {
-    return new SnapshotFile(io, path, handle, db).load();
+    return yield* new SnapshotFile(io, path, handle, db).load();
   } finally {
     io.close(handle);
   }
@@ -52,14 +58,14 @@ class SnapshotFile {
     this.words = new Int32Array(this.bytes.buffer, BLOCK.HEADER_BYTES);
   }
 
-  load(): string | null {
+  *load(): Steps<string | null> {
     const header = new Uint8Array(HEADER.BYTES);
     const read = readFully(this.io, this.handle, header, 0, HEADER.BYTES, 0);
     const view = new DataView(header.buffer);
     const problem = this.checkHeader(header, view, read);
     if (problem !== null) return problem;
     const loader = new SnapshotLoader(this.db, positionOf(view));
-    return this.loadBlocks(loader, view) ?? this.compareDigest(loader, view);
+    return (yield* this.loadBlocks(loader, view)) ?? this.compareDigest(loader, view);
   }
 
   private checkHeader(header: Uint8Array, view: DataView, read: number): string | null {
@@ -83,7 +89,7 @@ class SnapshotFile {
     return same ? null : 'it was taken under another configuration';
   }
 
-  private loadBlocks(loader: SnapshotLoader, header: DataView): string | null {
+  private *loadBlocks(loader: SnapshotLoader, header: DataView): Steps<string | null> {
     const expected = new Map<number, bigint>([
       [SECTION.RESOURCES, header.getBigUint64(HEADER.RESOURCES, true)],
       [SECTION.RESERVATIONS, header.getBigUint64(HEADER.RESERVATIONS, true)],
@@ -105,6 +111,7 @@ class SnapshotFile {
       expected.set(section, left - BigInt(records));
       const problem = loader.add(section, this.words, length / 4, records);
       if (problem !== null) return problem;
+      yield;
     }
   }
 

@@ -4,13 +4,14 @@
  * and where nothing can be written not even that; refuses beside a process that holds it.
  */
 import {AllocDb, bigintOfU64, checkInvariants, digestOf, U64_MAX} from '@allocdb/core';
-import {type FileIo, isWalError, joinPath, nodeFileIo, readWal, verifyWal} from '@allocdb/wal';
-import {isOpenError, OpenError} from '../errors.ts';
-import {type CreatedWith, readConfigFile} from './config_file.ts';
-import {openErrorOf, snapshotLsns} from './data_directory.ts';
+import {type FileIo, isWalError, joinPath, nodeFileIo, readWal, verifySteps} from '@allocdb/wal';
+import {isOpenError} from '../errors.ts';
+import {snapshotLsns} from './data_directory.ts';
+import {type DirectoryToRead, lockToRead, logToRead} from './directory_reading.ts';
 import {Replayer} from './replay.ts';
 import {snapshotName} from './snapshot_format.ts';
-import {loadSnapshot} from './snapshot_loading.ts';
+import {loadSnapshotSteps} from './snapshot_loading.ts';
+import {NO_PROGRESS, type Progress, runSteps, type Steps} from './steps.ts';
 
 /** One snapshot file. */
 export interface SnapshotVerdict {
@@ -38,29 +39,28 @@ export interface DirectoryReport {
   readonly snapshots: readonly SnapshotVerdict[];
 }
 
-/** Verifies a directory. Throws OpenError `locked`, `missing_config` or `io` where it cannot be looked at. */
+/** Verifies a directory. Throws OpenError `locked`, `missing_config`, `unfinished` or `io` where it cannot be looked at. */
 export function verifyDirectory(dir: string, io: FileIo = nodeFileIo): DirectoryReport {
+  const directory = lockToRead(io, dir);
   try {
-    io.list(dir);
-  } catch (error) {
-    throw new OpenError('missing_config', `${dir} cannot be read: ${String((error as Error).message)}`, [], error);
-  }
-  const created = readConfigFile(io, dir);
-  if (created === null) throw new OpenError('missing_config', `${dir} holds no database`);
-  let lock: {release(): void};
-  try {
-    lock = io.lock(dir, 'read');
-  } catch (error) {
-    throw openErrorOf(error, dir);
-  }
-  try {
-    return verifyLocked(io, dir, created);
+    return runSteps(verifyDirectorySteps(directory)).report;
   } finally {
-    lock.release();
+    directory.lock.release();
   }
 }
 
-function verifyLocked(io: FileIo, dir: string, created: CreatedWith): DirectoryReport {
+/** What was found, and the state that was reached. */
+export interface VerifiedDirectory {
+  readonly report: DirectoryReport;
+  readonly db: AllocDb;
+}
+
+/** {@link verifyDirectory} in pieces, of a directory that nobody else uses. */
+export function* verifyDirectorySteps(
+  directory: DirectoryToRead,
+  progress: Progress = NO_PROGRESS,
+): Steps<VerifiedDirectory> {
+  const {io, dir, created} = directory;
   const problems: string[] = [];
   const snapshotDir = joinPath(dir, 'snapshots');
   let lsns: bigint[] = [];
@@ -69,40 +69,38 @@ function verifyLocked(io: FileIo, dir: string, created: CreatedWith): DirectoryR
   } catch (error) {
     problems.push(`snapshots: ${messageOf(error)}`);
   }
-  const newest = lsns.at(-1) ?? 0n;
-  const walOptions = {
-    dir: joinPath(dir, 'wal'),
-    io,
-    // As opening has it: a snapshot stands for a log that reaches it.
-    floor: newest,
-    firstLsn: newest === U64_MAX ? U64_MAX : newest + 1n,
-  };
-  const loaded = lsns.map(lsn => {
+  const log = logToRead(directory, lsns.at(-1) ?? 0n);
+  const loaded: {lsn: bigint; problem: string | null; digest: bigint | null}[] = [];
+  let base: {lsn: bigint; db: AllocDb} | null = null;
+  for (const lsn of lsns) {
     const db = new AllocDb(created.config.core, created.hashSeed);
-    const problem = loadSnapshot(io, joinPath(snapshotDir, snapshotName(lsn)), db);
-    return {lsn, problem, digest: problem === null ? digestOf(db) : null};
-  });
-  for (const {lsn, problem} of loaded) {
+    const problem = yield* loadSnapshotSteps(io, joinPath(snapshotDir, snapshotName(lsn)), db);
     if (problem !== null) problems.push(`${snapshotName(lsn)}: ${problem}`);
+    loaded.push({lsn, problem, digest: problem === null ? digestOf(db) : null});
+    if (problem === null) base ??= {lsn, db};
   }
   let tornBytes = 0;
   let logFirstLsn = 0n;
+  let records = 0;
   try {
-    const log = verifyWal(walOptions);
-    tornBytes = log.cutBytes;
-    logFirstLsn = log.firstLsn;
+    const found = yield* verifySteps(log);
+    tornBytes = found.cutBytes;
+    logFirstLsn = found.firstLsn;
+    records = Number((found.lastLsn ?? 0n) - (base?.lsn ?? 0n));
   } catch (error) {
     problems.push(messageOf(error));
   }
-  const base = loaded.find(snapshot => snapshot.problem === null)?.lsn ?? null;
-  const db = new AllocDb(created.config.core, created.hashSeed);
-  if (base !== null) loadSnapshot(io, joinPath(snapshotDir, snapshotName(base)), db);
+  const db = base?.db ?? new AllocDb(created.config.core, created.hashSeed);
   const replayer = new Replayer(db);
   const reached = new Map<bigint, bigint>();
+  progress.begin('verify', 'records', Math.max(0, records));
   try {
-    replayer.expectMarkers(readWal(walOptions));
+    yield* replayer.markerSteps(readWal(log));
+    replayer.compareHere();
     for (const {lsn, digest} of loaded) if (digest !== null) replayer.watch(lsn, actual => reached.set(lsn, actual));
-    if (base === null || base < U64_MAX) replayer.replay(readWal(walOptions, (base ?? 0n) + 1n));
+    if (base === null || base.lsn < U64_MAX) {
+      yield* replayer.replaySteps(readWal(log, (base?.lsn ?? 0n) + 1n), progress);
+    }
     problems.push(...checkInvariants(db));
   } catch (error) {
     problems.push(messageOf(error));
@@ -114,7 +112,7 @@ function verifyLocked(io: FileIo, dir: string, created: CreatedWith): DirectoryR
   for (const {lsn, matchesReplay} of snapshots) {
     if (matchesReplay === false) problems.push(`${snapshotName(lsn)}: replay of the log gives another digest`);
   }
-  return {
+  const report = {
     problems: [...new Set(problems)],
     lsn: db.isEmpty ? null : bigintOfU64(db.lastLsnLo, db.lastLsnHi),
     slot: db.hasSlot ? bigintOfU64(db.lastSlotLo, db.lastSlotHi) : null,
@@ -127,6 +125,7 @@ function verifyLocked(io: FileIo, dir: string, created: CreatedWith): DirectoryR
     tornBytes,
     snapshots,
   };
+  return {report, db};
 }
 
 function messageOf(error: unknown): string {
