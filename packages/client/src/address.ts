@@ -1,6 +1,6 @@
 /**
- * Where a server is: `allocdb://host:port`, read strictly, because a misread address is found out late. Tokens do not
- * belong into addresses, which end up in logs; they are an option of their own.
+ * Where a server is: `allocdb://host:port`, or `allocdbs://host:port` for TLS, read strictly, because a misread address is
+ * found out late. Tokens do not belong into addresses, which end up in logs; they are an option of their own.
  */
 
 /** Port of a server that names none. */
@@ -10,13 +10,21 @@ export const DEFAULT_PORT = 7433;
 export interface Address {
   host: string;
   port: number;
+  /** Whether the server is spoken to by TLS, and verified. */
+  tls: boolean;
 }
 
-/** Reads `allocdb://host`, `allocdb://host:port`, `allocdb://[v6]:port`. Throws TypeError for anything else. */
+const PLAIN = 'allocdb:';
+const TLS = 'allocdbs:';
+
+/**
+ * Reads `allocdb://host`, `allocdb://host:port`, `allocdb://[v6]:port`, and the same with `allocdbs`. Throws TypeError for
+ * anything else.
+ */
 export function parseAddress(text: string): Address {
   if (typeof text !== 'string') throw new TypeError(`an address must be a string, got ${typeof text}`);
   const url = urlOf(text);
-  if (url === null || url.protocol !== 'allocdb:' || url.hostname === '') {
+  if (url === null || (url.protocol !== PLAIN && url.protocol !== TLS) || url.hostname === '') {
     throw new TypeError(`an address looks like allocdb://host:${DEFAULT_PORT}, got ${JSON.stringify(text)}`);
   }
   if (url.username !== '' || url.password !== '')
@@ -26,7 +34,7 @@ export function parseAddress(text: string): Address {
   }
   const port = url.port === '' ? DEFAULT_PORT : Number(url.port);
   if (port === 0) throw new TypeError('port 0 is not an address');
-  return {host: decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1'), port};
+  return {host: decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1'), port, tls: url.protocol === TLS};
 }
 
 function urlOf(text: string): URL | null {
@@ -40,5 +48,5 @@ function urlOf(text: string): URL | null {
 /** The address as text, as `parseAddress` reads it. */
 export function addressText(address: Address): string {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  return `allocdb://${host}:${address.port}`;
+  return `${address.tls ? TLS : PLAIN}//${host}:${address.port}`;
 }

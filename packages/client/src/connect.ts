@@ -35,9 +35,10 @@ class NetworkClient extends TransportDatabase implements Client {
 }
 
 /**
- * Connects to `allocdb://host:port` and completes the handshake, or rejects with AllocDbError: `unauthorized`,
- * `unsupported_version` and the server's other codes with its own words, `connect_failed`, `connect_timed_out`,
- * `aborted`, `protocol_error`. Bad arguments reject with TypeError or RangeError.
+ * Connects to `allocdb://host:port`, or with TLS to `allocdbs://host:port`, and completes the handshake, or rejects with
+ * AllocDbError: `unauthorized`, `unsupported_version` and the server's other codes with its own words, `connect_failed`
+ * (also for a server that cannot be verified), `connect_timed_out`, `aborted`, `protocol_error`. Bad arguments reject with
+ * TypeError or RangeError.
  *
  * From then on a lost connection is replaced in the background, and calls are retried with the same operation id: after
  * a lost connection and after `engine_halted`, `storage_failure`, `overloaded` and `storage_full`; until the call's

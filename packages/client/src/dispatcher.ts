@@ -23,6 +23,7 @@ import {addressText} from './address.ts';
 import {backoffMs} from './backoff.ts';
 import {Call, type CallOwner, refusal} from './call.ts';
 import {CallQueue} from './call_queue.ts';
+import {networkFeed} from './feed.ts';
 import type {Link, LinkEnd, LinkOptions} from './link.ts';
 import {connectionFailure, type LinkOwner, openLink} from './open_link.ts';
 import type {RetryPolicy} from './options.ts';
@@ -61,6 +62,7 @@ export class Dispatcher implements Transport, CallOwner, LinkOwner {
   readonly #options: LinkOptions;
   readonly #policy: RetryPolicy;
   readonly #maxInFlightBytes: number;
+  readonly #closing: AbortController = new AbortController();
   readonly #pending: Set<Call> = new Set();
   readonly #queue: CallQueue = new CallQueue();
   #link: Link | null = null;
@@ -148,6 +150,10 @@ export class Dispatcher implements Transport, CallOwner, LinkOwner {
     });
   }
 
+  feed(from: bigint | null, signal: AbortSignalLike | null): AsyncGenerator<readonly Uint8Array[], void> {
+    return networkFeed({options: this.#options, policy: this.#policy, closed: this.#closing.signal}, from, signal);
+  }
+
   close(): Promise<void> {
     this.#gone ??= this.#end();
     return this.#gone;
@@ -155,6 +161,7 @@ export class Dispatcher implements Transport, CallOwner, LinkOwner {
 
   async #end(): Promise<void> {
     this.#closed = true;
+    this.#closing.abort();
     if (this.#pause !== null) clearTimeout(this.#pause);
     this.#pause = null;
     this.#attempt?.abort();

@@ -7,6 +7,7 @@ export {DEFAULT_PORT, parseAddress} from './address.ts';
 export * from './api.ts';
 export {type Client, connect} from './connect.ts';
 export type {ClientStatus} from './dispatcher.ts';
+export {compareFences, FenceGuard} from './fence.ts';
 export type {AcquireInput, Lease, LeaseCallOptions} from './lease.ts';
 export type {ConnectionOptions, ConnectOptions, RetryOptions} from './options.ts';
 export {
@@ -15,3 +16,4 @@ export {
   type RawConnectionEnd,
   type RawConnectionOptions,
 } from './raw_connection.ts';
+export type {TlsOptions} from './tcp_tls.ts';

@@ -21,6 +21,7 @@ import {
 } from '@allocdb/api';
 import type {Address} from './address.ts';
 import {ResponseQueue, type ResponseSink} from './response_queue.ts';
+import {type TlsSettings, tlsFailureText} from './tcp_tls.ts';
 import {TcpStream} from './tcp_transport.ts';
 import {WriteQueue} from './write_queue.ts';
 
@@ -38,6 +39,8 @@ export interface LinkEnd {
 
 export interface LinkOptions {
   address: Address;
+  /** Null without TLS. */
+  tls: TlsSettings;
   token: Uint8Array;
   handshakeTimeoutMs: number;
   /** A connection with unanswered requests on which nothing arrives for so long is given up; 0 waits for ever. */
@@ -48,6 +51,8 @@ export interface LinkOptions {
 export interface LinkEvents {
   /** The handshake is complete. */
   onOpen(welcome: Welcome): void;
+  /** A frame of a change feed, valid until it returns; a connection without one must not be sent any. */
+  onFeed?(bytes: Uint8Array, offset: number, length: number): void;
   /** The end, before or after onOpen; `unanswered` waited for responses, in order. */
   onEnd(end: LinkEnd, unanswered: readonly ResponseSink[]): void;
 }
@@ -85,7 +90,7 @@ export class Link {
     this.#gone = new Promise(resolve => {
       gone = resolve;
     });
-    this.#stream = new TcpStream(options.address, {
+    this.#stream = new TcpStream(options.address, options.tls, {
       onOpen: () => {
         if (!this.#ended) this.#out.frame(encodeHello({version: PROTOCOL_VERSION, token: options.token}));
       },
@@ -119,6 +124,20 @@ export class Link {
   send(frame: Uint8Array, sink: ResponseSink): void {
     this.#expect(sink, 1);
     this.#out.frame(frame);
+  }
+
+  /** Sends a frame that has no response. */
+  tell(frame: Uint8Array): void {
+    this.#out.frame(frame);
+  }
+
+  /** Takes nothing more from the socket until `resume`. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
   }
 
   /** Sends `count` requests that already have their length prefixes. */
@@ -161,10 +180,14 @@ export class Link {
   }
 
   #onFrame(view: DataView, bytes: Uint8Array, offset: number, length: number): void {
-    if (view.getUint8(offset) === CONNECTION_FRAME.ERROR) {
+    const tag = view.getUint8(offset);
+    if (tag === CONNECTION_FRAME.ERROR) {
       this.#onErrorFrame(bytes.subarray(offset, offset + length));
     } else if (!this.#welcomed) {
       this.#onFirstFrame(bytes.subarray(offset, offset + length));
+    } else if (tag === CONNECTION_FRAME.CHANGE || tag === CONNECTION_FRAME.FEED_END) {
+      if (this.#events.onFeed === undefined) this.end('protocol_error', 'the server sent a change nobody asked for');
+      else this.#events.onFeed(bytes, offset, length);
     } else {
       const sink = this.#waiting.shift();
       if (sink === null) this.end('protocol_error', 'the server answered what was not asked');
@@ -214,7 +237,7 @@ export class Link {
   #onStreamEnd(error: Error | null): void {
     const reason = error === null ? 'the server closed the connection' : error.message;
     if (this.#welcomed) this.end('connection_lost', reason, error ?? undefined);
-    else this.end('connect_failed', reason, error ?? undefined);
+    else this.end('connect_failed', this.#options.tls === null ? reason : tlsFailureText(error), error ?? undefined);
   }
 }
 

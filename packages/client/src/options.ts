@@ -5,6 +5,7 @@
 import {type AbortSignalLike, type ClientId, COUNT_MAX, utf8Bytes} from '@allocdb/api';
 import {parseAddress} from './address.ts';
 import type {LinkOptions} from './link.ts';
+import {type TlsOptions, tlsSettingsOf} from './tcp_tls.ts';
 
 /** Options of every kind of connection. */
 export interface ConnectionOptions {
@@ -12,6 +13,8 @@ export interface ConnectionOptions {
   signal?: AbortSignalLike | undefined;
   /** Shown to the server in the handshake, at most 65,535 bytes of UTF-8. */
   token?: string | undefined;
+  /** For an address that begins with `allocdbs://`; without it the CAs that come with Node are trusted. */
+  tls?: TlsOptions | undefined;
   /** Connecting and the handshake together may take so long. Default 5,000. */
   handshakeTimeoutMs?: number | undefined;
   /** Longest response that is accepted. Default 16 MiB. */
@@ -69,8 +72,10 @@ export function linkOptions(url: string, options: ConnectionOptions, responseTim
   }
   const tokenBytes = utf8Bytes(token);
   if (tokenBytes.byteLength > COUNT_MAX) throw new RangeError(`token must have at most ${COUNT_MAX} bytes`);
+  const address = parseAddress(url);
   return {
-    address: parseAddress(url),
+    address,
+    tls: tlsSettingsOf(address, options.tls),
     token: tokenBytes,
     handshakeTimeoutMs: number(options.handshakeTimeoutMs, 5_000, 1, TIMER_MAX_MS, 'handshakeTimeoutMs'),
     responseTimeoutMs,

@@ -1,11 +1,13 @@
 /**
- * The only file that touches sockets: a stream of chunks over TCP. It knows no frames.
+ * The only file that touches sockets: a stream of chunks over TCP, with TLS or without. It knows no frames.
  *
  * Chunks are read into one buffer that is reused for every read, so whoever is handed a chunk copies what it keeps. The
  * end is told exactly once, whatever ended it, and nothing is told after it.
  */
 import {connect, type Socket} from 'node:net';
+import {connect as connectTls} from 'node:tls';
 import type {Address} from './address.ts';
+import type {TlsSettings} from './tcp_tls.ts';
 
 const READ_BUFFER_BYTES = 64 * 1024;
 /** How soon the system begins to ask whether a silent peer is still there. */
@@ -20,12 +22,12 @@ export interface StreamEvents {
   onEnd(error: Error | null): void;
 }
 
-/** One TCP connection. It begins to connect when constructed. */
+/** One TCP connection. It begins to connect when constructed; with TLS it is open when the server was verified. */
 export class TcpStream {
   readonly #socket: Socket;
   #error: Error | null = null;
 
-  constructor(address: Address, events: StreamEvents) {
+  constructor(address: Address, tls: TlsSettings, events: StreamEvents) {
     const buffer = new Uint8Array(READ_BUFFER_BYTES);
     const onread = {
       buffer,
@@ -34,9 +36,11 @@ export class TcpStream {
         return true;
       },
     };
-    this.#socket = connect({host: address.host, port: address.port, noDelay: true, onread});
+    const target = {host: address.host, port: address.port, onread};
+    this.#socket = tls === null ? connect(target) : connectTls({...tls, ...target});
+    this.#socket.setNoDelay(true);
     this.#socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    this.#socket.once('connect', () => events.onOpen());
+    this.#socket.once(tls === null ? 'connect' : 'secureConnect', () => events.onOpen());
     this.#socket.on('error', error => {
       this.#error = error;
     });
@@ -52,6 +56,15 @@ export class TcpStream {
   write(bytes: Uint8Array, done: () => void): void {
     if (this.#socket.destroyed) done();
     else this.#socket.write(bytes, done);
+  }
+
+  /** Nothing more is read until `resume`, but for a chunk that was on its way. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
   }
 
   /** Ends it now; what was not sent is dropped. */

@@ -50,9 +50,13 @@ describe.each(OPENERS)('%s', (_name, open) => {
     expect(failure).toMatchObject({code: 'connect_failed', certainty: 'definite', cause: {code: 'ECONNREFUSED'}});
   });
 
-  test('a server that accepts and says nothing', async () => {
+  test('a server that accepts and says nothing, in a handshake of TLS too', async () => {
     await using server = await ScriptedServer.start();
     server.onHello = () => {};
+    const {port} = new URL(server.url);
+    expect(await failureOf(open(`allocdbs://127.0.0.1:${port}`, {handshakeTimeoutMs: 40}))).toMatchObject({
+      code: 'connect_timed_out',
+    });
     expect(await failureOf(open(server.url, {handshakeTimeoutMs: 40}))).toMatchObject({code: 'connect_timed_out'});
   });
 
@@ -110,6 +114,17 @@ describe.each(OPENERS)('%s', (_name, open) => {
       ['allocdb://127.0.0.1:1', {handshakeTimeoutMs: '5'}, TypeError],
       ['allocdb://127.0.0.1:1', {maxResponseBytes: 1.5}, RangeError],
       ['allocdb://127.0.0.1:1', {signal: 5}, TypeError],
+      ['allocdb://127.0.0.1:1', {tls: {}}, TypeError],
+      ['allocdbs://127.0.0.1:1', {tls: true}, TypeError],
+      ['allocdbs://127.0.0.1:1', {tls: null}, TypeError],
+      ['allocdbs://127.0.0.1:1', {tls: {ca: 5}}, TypeError],
+      ['allocdbs://127.0.0.1:1', {tls: {ca: 'no certificate'}}, TypeError],
+      ['allocdbs://127.0.0.1:1', {tls: {cert: 'x'}}, TypeError],
+      ['allocdbs://127.0.0.1:1', {tls: {key: 'x'}}, TypeError],
+      ['allocdbs://127.0.0.1:1', {tls: {cert: 'x', key: 'x'}}, TypeError],
+      ['allocdbs://127.0.0.1:1', {tls: {servername: ''}}, TypeError],
+      ['allocdbs://127.0.0.1:1', {tls: {servername: '127.0.0.1'}}, TypeError],
+      ['allocdbs://127.0.0.1:1', {tls: {servername: 5}}, TypeError],
     ];
     for (const [url, options, type] of wrong) await expect(loose(url, options)).rejects.toBeInstanceOf(type);
   });
@@ -145,9 +160,13 @@ test('a failed attempt leaves no socket behind', async () => {
 });
 
 test.each([
-  ['allocdb://db.example', {host: 'db.example', port: 7433}],
-  ['allocdb://127.0.0.1:9', {host: '127.0.0.1', port: 9}],
-  ['allocdb://[::1]:9/', {host: '::1', port: 9}],
+  ['allocdb://db.example', {host: 'db.example', port: 7433, tls: false}],
+  ['allocdb://127.0.0.1:9', {host: '127.0.0.1', port: 9, tls: false}],
+  ['allocdb://[::1]:9/', {host: '::1', port: 9, tls: false}],
+  ['allocdbs://db.example', {host: 'db.example', port: 7433, tls: true}],
+  ['allocdbs://127.0.0.1:9', {host: '127.0.0.1', port: 9, tls: true}],
+  ['allocdbs://[::1]:9/', {host: '::1', port: 9, tls: true}],
+  ['ALLOCDBS://db.example', {host: 'db.example', port: 7433, tls: true}],
 ])('the address %s', (text, expected) => {
   expect(parseAddress(text)).toEqual(expected);
 });
@@ -156,6 +175,14 @@ test.each([
   '',
   'db.example',
   'allocdb:',
+  'allocdbs:',
+  'allocdbss://h',
+  'tls://h',
+  'https://h',
+  'allocdbs://',
+  'allocdbs://h:0',
+  'allocdbs://t@h',
+  'allocdbs://h/x',
   'allocdb://',
   'allocdb://h:0',
   'allocdb://h:70000',

@@ -7,8 +7,10 @@ import {type AddressInfo, createServer, type Server, type Socket} from 'node:net
 import {
   type ApiRequest,
   type ApiResponse,
+  CONNECTION_FRAME,
   decodeHello,
   decodeRequest,
+  decodeSubscribe,
   encodeConnectionError,
   encodeResponse,
   encodeWelcome,
@@ -53,6 +55,8 @@ export type Answer = (request: ApiRequest, connection: ServerConnection) => ApiR
 export class ServerConnection {
   readonly socket: Socket;
   readonly requests: Inbox<ApiRequest> = new Inbox();
+  /** The lsns from which changes were asked for. */
+  readonly subscriptions: Inbox<bigint> = new Inbox();
   /** How many chunks the requests came in. */
   chunks = 0;
   hello: Hello | null = null;
@@ -67,6 +71,10 @@ export class ServerConnection {
       if (this.hello === null) {
         this.hello = decodeHello(frame);
         onHello(this);
+        return;
+      }
+      if (frame[0] === CONNECTION_FRAME.SUBSCRIBE) {
+        this.subscriptions.put(decodeSubscribe(frame));
         return;
       }
       const request = decodeRequest(frame);
