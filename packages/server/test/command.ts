@@ -119,7 +119,7 @@ export class ServeProcess {
 
   /** Starts it on a free port of the loopback address; resolves when it listens, rejects with what it said if it ends. */
   static async start(dir: string, ...flags: string[]): Promise<ServeProcess> {
-    const child = startCommand(['serve', dir, '--listen', '127.0.0.1:0', ...flags]);
+    const child = startCommand(['serve', dir, '--listen', '127.0.0.1:0', '--http', 'off', ...flags]);
     const events: LogEvent[] = [];
     let text = '';
     let rest = '';

@@ -2,6 +2,7 @@
  * The beginning of a connection, and everything a peer can say that ends it: the error's code, that it comes behind the
  * answers to what was right, and that the connection is closed.
  */
+import {createHash} from 'node:crypto';
 import {
   CONNECTION_ERROR,
   CONNECTION_FRAME,
@@ -12,7 +13,7 @@ import {
 } from '@allocdb/api';
 import {joinFrames} from '@allocdb/sim';
 import {afterEach, describe, expect, test} from 'vitest';
-import {cleanUp, pause, until} from './command.ts';
+import {cleanUp, pause, tempFile, until} from './command.ts';
 import {startServer, stopServers} from './in_process.ts';
 import {Peer} from './peer.ts';
 import {create, createMany, GET_METRICS, getResource} from './requests.ts';
@@ -111,8 +112,9 @@ describe('hello', () => {
     ['wrong', false],
     ['secret-and-more', false],
     ['secret', true],
-  ])('with token "%s" against a server that has one', async (token, accepted) => {
-    const {port, events} = await startServer({token: 'secret'});
+  ])('with token "%s" against a server that knows one', async (token, accepted) => {
+    const sha256 = createHash('sha256').update('secret').digest('hex');
+    const {port, events} = await startServer({tokenFile: tempFile('tokens', `web write sha256:${sha256}\n`)});
     const peer = await Peer.connect(port);
     if (accepted) {
       expect((await peer.hello(token)).version).toBe(1);

@@ -1,9 +1,10 @@
 /**
- * A TCP peer that says whatever it is told to, also what no client would: bytes out, frames in, in order. Nothing here
- * knows what a frame means, but for the hello and error of a connection.
+ * A TCP peer, with TLS or without, that says whatever it is told to, also what no client would: bytes out, frames in, in
+ * order. Nothing here knows what a frame means, but for the hello and error of a connection.
  */
 import {once} from 'node:events';
 import {connect, type Socket} from 'node:net';
+import {type ConnectionOptions, connect as connectTls} from 'node:tls';
 import {
   type ApiRequest,
   type ApiResponse,
@@ -50,16 +51,17 @@ export class Peer {
     });
   }
 
-  /** Connects and says nothing. */
-  static async connect(port: number): Promise<Peer> {
-    const socket = connect({port, host: '127.0.0.1', allowHalfOpen: true});
-    await once(socket, 'connect');
+  /** Connects and says nothing; with TLS, rejects when the server cannot be verified. */
+  static async connect(port: number, tls: ConnectionOptions | null = null): Promise<Peer> {
+    const target = {port, host: '127.0.0.1', allowHalfOpen: true};
+    const socket = tls === null ? connect(target) : connectTls({...tls, ...target});
+    await once(socket, tls === null ? 'connect' : 'secureConnect');
     return new Peer(socket);
   }
 
   /** Connects and completes the handshake. */
-  static async open(port: number, token: string = ''): Promise<Peer> {
-    const peer = await Peer.connect(port);
+  static async open(port: number, token: string = '', tls: ConnectionOptions | null = null): Promise<Peer> {
+    const peer = await Peer.connect(port, tls);
     await peer.hello(token);
     return peer;
   }

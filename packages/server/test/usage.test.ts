@@ -116,17 +116,21 @@ describe.concurrent('a configuration that cannot be used exits 1 and creates not
     expect(existsSync(dir)).toBe(false);
   });
 
-  test('a missing file, and a missing or empty token', async () => {
+  test('a missing file, and a token file that is missing, without an entry, or wrong', async () => {
     const dir = join(tempDir(), 'data');
     const absent = join(tempDir(), 'absent.json');
-    const empty = tempFile('token', ' \n');
+    const empty = tempFile('tokens', ' \n');
+    const wrong = tempFile('tokens', 'web write S3cretS3cret\n');
     for (const [flag, file] of [
       ['--config', absent],
       ['--token-file', absent],
       ['--token-file', empty],
+      ['--token-file', wrong],
     ] as const) {
       const result = await runCommand(['serve', dir, flag, file, ...LOOPBACK]);
       expect(result.stderr).toContain(file);
+      expect(result.stderr).not.toContain('S3cret');
+      expect(result.stderr).not.toMatch(/^\s+at /m);
       expect(result.code).toBe(1);
     }
     expect(existsSync(dir)).toBe(false);

@@ -14,57 +14,32 @@ import {
   CONNECTION_ERROR_NAMES,
   CONNECTION_FRAME,
   decodeHello,
+  decodeSubscribe,
   encodeConnectionError,
   encodeWelcome,
   FrameSplitter,
   type Hello,
   PROTOCOL_VERSION,
   REQUEST,
-  RequestRegisters,
-  readRequest,
   SPLIT,
 } from '@allocdb/api';
-import {AnswerBuffer, type SingleNodeEngine} from '@allocdb/node';
+import {AnswerBuffer} from '@allocdb/node';
+import {FrameGate} from '../access/frame_gate.ts';
+import type {Principal, Session} from '../access/principal.ts';
+import type {ConnectionEnd, ConnectionHost} from './connection_host.ts';
+import {FeedWriter} from './feed_writer.ts';
+import {exceedsBatch, HELLO_BYTES_MAX, isScan, isTlsHello} from './frame_shapes.ts';
+import {writeTo} from './sliced_writes.ts';
 
-/** What every connection of a server has in common. */
-export interface ConnectionHost {
-  readonly engine: SingleNodeEngine;
-  readonly limits: ConnectionLimits;
-  /** True to accept ticks and slots from clients. */
-  readonly trustClientSlots: boolean;
-  /** The present slot, for the welcome. */
-  currentSlot(): bigint;
-  readonly slotDurationMs: number;
-  /** True when a hello's token is accepted. */
-  authorize(token: Uint8Array): boolean;
-  /** Told once, when the connection has ended; `reason` is null for an ordinary end. */
-  onEnd(connection: Connection, reason: string | null): void;
-}
+/** With `feeding` requests have ended and changes go out; in `ending` nothing more is taken in, but what was is answered. */
+type State = 'hello' | 'open' | 'feeding' | 'ending' | 'ended';
 
-/** Bounds of a connection. */
-export interface ConnectionLimits {
-  /** Longest request frame. */
-  readonly maxFrameBytes: number;
-  /** Most commands in a batch. */
-  readonly maxBatch: number;
-  /** Answers, waiting and unread, beyond which the connection is not read. */
-  readonly maxAnswerBytes: number;
-  /** How long answers may stay unread. */
-  readonly slowConsumerMs: number;
-  readonly helloTimeoutMs: number;
-  /** How long what still arrives is drained after an error was sent. */
-  readonly drainMs: number;
-}
+const NOTHING = (): void => undefined;
 
-/** In `ending` nothing more is taken in, but what was taken is still answered. */
-type State = 'hello' | 'open' | 'ending' | 'ended';
-
-const BATCH_HEADER_BYTES = 11;
-const BATCH_COUNT_OFFSET = 9;
-
-export class Connection {
+export class Connection implements Session {
   readonly #socket: Socket;
   readonly #host: ConnectionHost;
+  readonly #commonName: string | null;
   readonly #answers: AnswerBuffer;
   readonly #splitter: FrameSplitter;
   /** Frames that arrived behind the one that filled the answer bound. */
@@ -72,15 +47,27 @@ export class Connection {
   /** What arrived behind the deferred frames and ends the connection once they were answered. */
   #onDeferredDone: (() => void) | null = null;
   #paused: boolean = false;
+  #principal: Principal | null = null;
+  #gate: FrameGate | null = null;
+  /** Runs while the first of the deferred frames waits for its principal's rate. */
+  #rateTimer: NodeJS.Timeout | null = null;
+  /** What had been read when something was last seen to happen, and when that was. */
+  #bytesSeen: number = 0;
+  #busyAtMs: number = 0;
   #state: State = 'hello';
   #timer: NodeJS.Timeout | null = null;
-  #reason: string | null = null;
+  #endReason: ConnectionEnd | null = null;
   /** What ends the connection once every answer before it was sent. */
   #lastFrame: Uint8Array | null = null;
+  #feed: FeedWriter | null = null;
+  /** The lsn from which changes go out once every answer before them was sent. */
+  #feedFrom: bigint | null = null;
 
-  constructor(socket: Socket, host: ConnectionHost) {
+  /** `commonName` is that of the verified certificate of the peer, null without one. */
+  constructor(socket: Socket, host: ConnectionHost, commonName: string | null) {
     this.#socket = socket;
     this.#host = host;
+    this.#commonName = commonName;
     this.#answers = new AnswerBuffer(() => this.#send());
     this.#splitter = new FrameSplitter(
       host.limits.maxFrameBytes,
@@ -92,7 +79,7 @@ export class Connection {
     socket.on('data', chunk => this.#onData(chunk));
     socket.on('timeout', () => this.#onStill());
     socket.on('end', () => this.#onPeerEnd());
-    socket.on('error', error => this.#end(`socket: ${error.message}`));
+    socket.on('error', error => this.#end({reason: `socket: ${error.message}`}));
     socket.on('close', () => this.#end(null));
     this.#timer = setTimeout(
       () => this.#fail(CONNECTION_ERROR.BAD_MAGIC, 'no hello arrived'),
@@ -110,6 +97,23 @@ export class Connection {
     this.#fail(CONNECTION_ERROR.SHUTTING_DOWN, 'the server is shutting down');
   }
 
+  onAccessEnd(text: string): void {
+    this.#fail(CONNECTION_ERROR.UNAUTHORIZED, text);
+  }
+
+  /**
+   * To be called every now and then: ends the connection when nothing has come and nothing was owed for the allowed time.
+   * What was read is compared here, so that nothing has to be noted for each chunk. A feed is owed the next change.
+   */
+  endIfIdle(nowMs: number): void {
+    const {bytesRead} = this.#socket;
+    const isIdle = this.#state === 'open' && !this.#paused && this.#waitingBytes() === 0;
+    if (!isIdle || bytesRead !== this.#bytesSeen) {
+      this.#bytesSeen = bytesRead;
+      this.#busyAtMs = nowMs;
+    } else if (nowMs - this.#busyAtMs >= this.#host.limits.idleMs) this.#endQuietly();
+  }
+
   /** Ends at once. */
   destroy(): void {
     this.#socket.destroy();
@@ -117,7 +121,15 @@ export class Connection {
 
   #onData(chunk: Uint8Array): void {
     if (this.#state === 'ending' || this.#state === 'ended') return;
+    if (this.#state === 'hello' && this.#splitter.pendingBytes === 0 && isTlsHello(chunk)) {
+      this.#fail(CONNECTION_ERROR.BAD_MAGIC, 'this port does not speak TLS: connect to it with allocdb://');
+      return;
+    }
     const status = this.#splitter.push(chunk);
+    if (this.#state === 'hello' && this.#splitter.pendingBytes > HELLO_BYTES_MAX) {
+      this.#fail(CONNECTION_ERROR.BAD_MAGIC, 'the first frame must be a hello');
+      return;
+    }
     if (status === SPLIT.FRAME_TOO_LARGE) {
       const text = `a frame has at most ${this.#host.limits.maxFrameBytes} bytes`;
       this.#behindDeferred(() => this.#fail(CONNECTION_ERROR.FRAME_TOO_LARGE, text));
@@ -126,21 +138,24 @@ export class Connection {
     }
   }
 
-  /** Ends the connection, but only when the frames that wait for the answer bound were taken. */
+  /** Ends the connection, but only when the frames that wait for the answer bound were taken; the first end counts. */
   #behindDeferred(end: () => void): void {
-    if (this.#paused) this.#onDeferredDone = end;
+    if (this.#paused) this.#onDeferredDone ??= end;
     else end();
   }
 
   #onFrame(view: DataView, bytes: Uint8Array, offset: number, length: number): void {
     if (this.#state === 'hello') this.#onHello(bytes.subarray(offset, offset + length));
+    else if (this.#state === 'feeding')
+      this.#fail(CONNECTION_ERROR.MALFORMED_REQUEST, 'a change feed takes no requests');
     else if (this.#state !== 'open') return;
-    else if (this.#paused) this.#deferred.push(bytes.slice(offset, offset + length));
+    else if (this.#paused || (this.#gate !== null && this.#isOverRate(this.#gate, view, offset, length)))
+      this.#deferred.push(bytes.slice(offset, offset + length));
     else this.#onRequest(view, bytes, offset, length);
   }
 
   #onHello(frame: Uint8Array): void {
-    this.#clearTimer();
+    this.#clearTimers();
     let hello: Hello;
     try {
       hello = decodeHello(frame);
@@ -153,10 +168,19 @@ export class Connection {
       return;
     }
     const host = this.#host;
-    if (!host.authorize(hello.token)) {
-      this.#fail(CONNECTION_ERROR.UNAUTHORIZED, 'the token is not accepted');
+    const principal = host.authenticate({token: hello.token, commonName: this.#commonName});
+    if (principal === null) {
+      const shown = hello.token.length > 0 ? 'the token is' : 'without a token you are';
+      this.#fail(CONNECTION_ERROR.UNAUTHORIZED, `${shown} not accepted`);
       return;
     }
+    if (!principal.enter(this)) {
+      const text = `at most ${principal.sessionsMax} connections of ${principal.name}`;
+      this.#fail(CONNECTION_ERROR.TOO_MANY_CONNECTIONS, text);
+      return;
+    }
+    this.#principal = principal;
+    this.#gate = FrameGate.of(principal);
     this.#state = 'open';
     this.#writeFrame(
       encodeWelcome({
@@ -172,6 +196,11 @@ export class Connection {
 
   #onRequest(view: DataView, bytes: Uint8Array, offset: number, length: number): void {
     const {engine, limits, trustClientSlots} = this.#host;
+    const refusal = this.#gate === null ? null : this.#gate.refusal(view, offset, length);
+    if (refusal !== null) {
+      this.#fail(CONNECTION_ERROR.FORBIDDEN, refusal);
+      return;
+    }
     const tag = view.getUint8(offset);
     if (tag === REQUEST.TICK_EXPIRATIONS && !trustClientSlots) {
       this.#fail(CONNECTION_ERROR.FORBIDDEN, 'this server ticks by itself');
@@ -181,6 +210,10 @@ export class Connection {
       this.#fail(CONNECTION_ERROR.MALFORMED_REQUEST, 'hello was said already');
       return;
     }
+    if (tag === CONNECTION_FRAME.SUBSCRIBE) {
+      this.#subscribe(bytes.subarray(offset, offset + length));
+      return;
+    }
     if (tag === REQUEST.SUBMIT_BATCH && exceedsBatch(view, offset, length, limits.maxBatch)) {
       this.#fail(CONNECTION_ERROR.BATCH_TOO_LARGE, `a batch has at most ${limits.maxBatch} commands`);
       return;
@@ -188,7 +221,40 @@ export class Connection {
     const error = engine.submitBytes(view, bytes, offset, length, this.#answers);
     if (error !== CODEC.NONE) {
       this.#fail(CONNECTION_ERROR.MALFORMED_REQUEST, `request frame cannot be decoded (codec error ${error})`);
-    } else if (this.#waitingBytes() > limits.maxAnswerBytes) this.#pause();
+    } else if (isScan(tag) || this.#waitingBytes() > limits.maxAnswerBytes) this.#pause();
+  }
+
+  #subscribe(frame: Uint8Array): void {
+    try {
+      this.#feedFrom = decodeSubscribe(frame);
+    } catch {
+      this.#fail(CONNECTION_ERROR.MALFORMED_REQUEST, 'the subscription cannot be decoded');
+      return;
+    }
+    this.#state = 'feeding';
+    this.#startFeed();
+  }
+
+  /** Once no answer waits any more. */
+  #startFeed(): void {
+    const from = this.#feedFrom;
+    if (from === null || this.#answers.pendingBytes > 0) return;
+    this.#feedFrom = null;
+    const send = (bytes: Uint8Array): Promise<void> => new Promise(resolve => this.#write(bytes, resolve));
+    this.#feed = new FeedWriter(this.#host, {send, endWith: (frame, reason) => this.#endWith(frame, {reason})});
+    this.#feed.run(from).catch((error: unknown) => this.#end({reason: `feed: ${String(error)}`}));
+  }
+
+  /** True when a frame has to wait for its principal's rate; then everything behind it waits too. */
+  #isOverRate(gate: FrameGate, view: DataView, offset: number, length: number): boolean {
+    const waitMs = gate.waitMs(view, offset, length);
+    if (waitMs === 0) return false;
+    this.#pause();
+    this.#rateTimer = setTimeout(() => {
+      this.#rateTimer = null;
+      this.#resumeIfPossible();
+    }, waitMs);
+    return true;
   }
 
   #waitingBytes(): number {
@@ -200,16 +266,19 @@ export class Connection {
     this.#socket.pause();
   }
 
-  /** Goes on with what was deferred, then with the socket, as far as the answer bound allows. */
+  /** Goes on with what was deferred, then with the socket, as far as the answer bound and the principal's rate allow. */
   #resumeIfPossible(): void {
-    if (!this.#paused || this.#state !== 'open' || this.#waitingBytes() > this.#host.limits.maxAnswerBytes / 2) return;
+    if (!this.#paused || this.#state !== 'open' || this.#rateTimer !== null) return;
+    if (this.#waitingBytes() > this.#host.limits.maxAnswerBytes / 2) return;
     this.#paused = false;
     const frames = this.#deferred;
     this.#deferred = [];
-    for (const frame of frames) {
+    for (const [index, frame] of frames.entries()) {
       this.#onFrame(new DataView(frame.buffer, frame.byteOffset, frame.length), frame, 0, frame.length);
+      if (!this.#paused) continue;
+      this.#deferred.push(...frames.slice(index + 1));
+      return;
     }
-    if (this.#paused) return;
     this.#socket.resume();
     const end = this.#onDeferredDone;
     this.#onDeferredDone = null;
@@ -220,14 +289,20 @@ export class Connection {
     const taken = this.#answers.take();
     if (taken !== null) this.#write(taken);
     if (this.#lastFrame !== null) this.#endWhenAnswered();
+    else if (this.#feedFrom !== null) this.#startFeed();
     else this.#resumeIfPossible();
   }
 
-  #write(bytes: Uint8Array): void {
-    if (this.#socket.destroyed || this.#socket.writableEnded) return;
-    this.#socket.write(bytes, () => {
+  /** `sent` is called when the bytes have left, or never will. */
+  #write(bytes: Uint8Array, sent: () => void = NOTHING): void {
+    if (this.#socket.destroyed || this.#socket.writableEnded) {
+      sent();
+      return;
+    }
+    writeTo(this.#socket, bytes, () => {
       AnswerBuffer.recycle(bytes);
       this.#resumeIfPossible();
+      sent();
     });
     if (this.#socket.writableLength > 0) this.#socket.setTimeout(this.#host.limits.slowConsumerMs);
   }
@@ -243,8 +318,9 @@ export class Connection {
   }
 
   #endSlowReader(): void {
-    this.#reason ??= CONNECTION_ERROR_NAMES[CONNECTION_ERROR.SLOW_CONSUMER];
+    this.#endReason ??= {reason: CONNECTION_ERROR_NAMES[CONNECTION_ERROR.SLOW_CONSUMER]};
     this.#state = 'ending';
+    this.#feed?.stop();
     this.#splitter.stop();
     this.#deferred = [];
     this.#lastFrame ??= new Uint8Array(0);
@@ -262,18 +338,24 @@ export class Connection {
   #endQuietly(): void {
     if (this.#lastFrame !== null) return;
     this.#state = 'ending';
+    this.#feed?.stop();
     this.#lastFrame = new Uint8Array(0);
     this.#endWhenAnswered();
   }
 
   #fail(code: number, text: string): void {
+    this.#endWith(encodeConnectionError({code, text}), {reason: CONNECTION_ERROR_NAMES[code] ?? String(code), text});
+  }
+
+  #endWith(lastFrame: Uint8Array, reason: ConnectionEnd): void {
     if (this.#lastFrame !== null || this.#state === 'ended') return;
-    this.#reason = CONNECTION_ERROR_NAMES[code] ?? String(code);
+    this.#endReason = reason;
     this.#state = 'ending';
     this.#splitter.stop();
     this.#deferred = [];
-    this.#clearTimer();
-    this.#lastFrame = encodeConnectionError({code, text});
+    this.#clearTimers();
+    this.#feed?.stop();
+    this.#lastFrame = lastFrame;
     this.#endWhenAnswered();
   }
 
@@ -296,22 +378,21 @@ export class Connection {
     this.#write(bytes);
   }
 
-  #clearTimer(): void {
+  #clearTimers(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#rateTimer !== null) clearTimeout(this.#rateTimer);
     this.#timer = null;
+    this.#rateTimer = null;
   }
 
-  #end(reason: string | null): void {
+  #end(reason: ConnectionEnd | null): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    this.#clearTimer();
+    this.#feed?.stop();
+    this.#clearTimers();
     this.#socket.destroy();
-    this.#host.onEnd(this, this.#reason ?? reason);
+    this.#principal?.leave(this);
+    const end = this.#endReason ?? reason;
+    this.#host.onEnd(this, end === null || this.#principal === null ? end : {...end, principal: this.#principal.name});
   }
-}
-
-/** True for a batch of more commands than allowed; one that cannot be decoded is another error. */
-function exceedsBatch(view: DataView, offset: number, length: number, maxBatch: number): boolean {
-  if (length < BATCH_HEADER_BYTES || view.getUint16(offset + BATCH_COUNT_OFFSET, true) <= maxBatch) return false;
-  return readRequest(view, offset, length, new RequestRegisters()) === CODEC.NONE;
 }

@@ -112,7 +112,7 @@ function startServe({dir, configFile, slotMs, mibPerSecond}: KillServerOptions):
   return startCommand([
     'serve',
     dir,
-    ...['--listen', '127.0.0.1:0', '--config', configFile, '--slot-ms', String(slotMs)],
+    ...['--listen', '127.0.0.1:0', '--http', 'off', '--config', configFile, '--slot-ms', String(slotMs)],
     ...['--checkpoint-every-mib', '1', '--checkpoint-mib-per-second', String(mibPerSecond)],
   ]);
 }

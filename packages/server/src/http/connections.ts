@@ -1,0 +1,159 @@
+/**
+ * Connections of the port and what is under way on each: how many there are, how many requests, of all and of one
+ * connection, and how a connection ends. A connection one too many is accepted and told so with its first request; a flood
+ * of them is not accepted any more.
+ *
+ * Bytes that are no request, or come too late, end their connection with a problem. It stands behind the answers to the
+ * requests before it, because answers come in the order of requests and are told apart by nothing else.
+ */
+import type {IncomingMessage, Server, ServerResponse} from 'node:http';
+import type {Socket} from 'node:net';
+import type {HttpLimits} from './http_host.ts';
+import {type Problem, problemOf, rawProblem} from './problem.ts';
+
+/** Connections over the limit that are told so at a time. */
+const REFUSED_CONNECTIONS = 64;
+
+/** How long a connection that was told its last is still read. */
+const DRAIN_MS = 1000;
+
+interface Connection {
+  readonly responses: Set<ServerResponse>;
+  readonly isTooMany: boolean;
+  /** How many there were. */
+  requests: number;
+  /** What ends it, once the requests before it were answered. */
+  last: Problem | null;
+  isEnded: boolean;
+  /** The peer is gone without a word. */
+  hasFailed: boolean;
+}
+
+export class Connections {
+  readonly #limits: HttpLimits;
+  readonly #onOddEnd: (reason: string) => void;
+  readonly #bySocket: Map<Socket, Connection> = new Map();
+  #inFlight: number = 0;
+  #isEnding: boolean = false;
+
+  /** `onOddEnd` is told the code of what ended a connection out of order. */
+  constructor(limits: HttpLimits, onOddEnd: (reason: string) => void) {
+    this.#limits = limits;
+    this.#onOddEnd = onOddEnd;
+  }
+
+  get count(): number {
+    return this.#bySocket.size;
+  }
+
+  /** Requests whose answer is not finished. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Counts the connections of a server; `event` is the one with which a socket that carries requests begins. */
+  watch(server: Server, event: 'connection' | 'secureConnection'): void {
+    server.maxConnections = this.#limits.maxConnections + REFUSED_CONNECTIONS;
+    server.on(event, (socket: Socket) => {
+      const isTooMany = this.#bySocket.size >= this.#limits.maxConnections;
+      this.#bySocket.set(socket, {
+        responses: new Set(),
+        isTooMany,
+        requests: 0,
+        last: null,
+        isEnded: false,
+        hasFailed: false,
+      });
+      socket.once('close', () => this.#onClose(socket));
+    });
+  }
+
+  /** Counts a request in, until its answer is finished; answers what is too many, if anything is. */
+  enter({socket}: IncomingMessage, response: ServerResponse): Problem | null {
+    const connection = this.#bySocket.get(socket);
+    if (connection === undefined) return null;
+    connection.responses.add(response);
+    this.#inFlight++;
+    response.once('close', () => this.#leave(socket, connection, response));
+    connection.requests++;
+    const {maxRequestsPerConnection: requestsMax} = this.#limits;
+    // Requests that were sent ahead of the end are not executed, because their answers could not be sent any more.
+    if (requestsMax > 0 && connection.requests > requestsMax) return problemOf('shutting_down');
+    if (connection.requests === requestsMax) response.shouldKeepAlive = false;
+    if (connection.isTooMany) {
+      response.shouldKeepAlive = false;
+      return problemOf('too_many_connections');
+    }
+    if (connection.responses.size > this.#limits.maxInFlightPerConnection) {
+      return problemOf('too_many_requests_in_flight', {scope: 'connection'});
+    }
+    return this.#inFlight > this.#limits.maxInFlight
+      ? problemOf('too_many_requests_in_flight', {scope: 'server'})
+      : null;
+  }
+
+  /** Every connection ends behind the answers that it waits for; at once where it waits for none. */
+  endAll(): void {
+    this.#isEnding = true;
+    for (const [socket, {responses}] of this.#bySocket) if (responses.size === 0) socket.destroySoon();
+  }
+
+  /** Takes a connection whose bytes are no request, or do not come. */
+  onError(error: NodeJS.ErrnoException, socket: Socket): void {
+    const problem = problemOfBytes(error);
+    const connection = this.#bySocket.get(socket);
+    if (problem === null || connection === undefined) {
+      if (connection !== undefined) connection.hasFailed = true;
+      socket.destroy();
+      return;
+    }
+    connection.last ??= problem;
+    this.#endIfAnswered(socket, connection, connection.last);
+  }
+
+  #leave(socket: Socket, connection: Connection, response: ServerResponse): void {
+    if (!connection.responses.delete(response)) return;
+    this.#inFlight--;
+    // An answer that had begun before the end was asked for has promised to keep the connection.
+    if (this.#isEnding && connection.responses.size === 0) socket.end();
+    if (connection.last !== null) this.#endIfAnswered(socket, connection, connection.last);
+    else if (this.#isEnding && connection.responses.size === 0) endGently(socket);
+  }
+
+  /** Answers that were waiting behind others are never finished when their connection is gone. */
+  #onClose(socket: Socket): void {
+    const connection = this.#bySocket.get(socket);
+    this.#bySocket.delete(socket);
+    if (connection?.isTooMany) this.#onOddEnd('too_many_connections');
+    else if (connection?.last) this.#onOddEnd(connection.last.code);
+    else if (connection?.hasFailed) this.#onOddEnd('socket');
+    this.#inFlight -= connection?.responses.size ?? 0;
+    connection?.responses.clear();
+  }
+
+  /** A request that has not arrived as a whole has no answer to wait for; one whose answer has begun has no other. */
+  #endIfAnswered(socket: Socket, connection: Connection, problem: Problem): void {
+    const responses = [...connection.responses];
+    if (connection.isEnded || responses.some(({req}) => req.complete)) return;
+    connection.isEnded = true;
+    if (!socket.writable || responses.some(({headersSent}) => headersSent)) {
+      socket.destroy();
+      return;
+    }
+    socket.write(rawProblem(problem));
+    endGently(socket);
+  }
+}
+
+/** Ends a connection that is still read for a while, so that a reset does not eat what it was told. */
+function endGently(socket: Socket): void {
+  socket.end();
+  setTimeout(() => socket.destroy(), DRAIN_MS).unref();
+}
+
+/** What bytes that are no request, or not in time, are told; null where nobody is left to tell. */
+function problemOfBytes({code = ''}: NodeJS.ErrnoException): Problem | null {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return problemOf('request_timeout');
+  if (code === 'HPE_HEADER_OVERFLOW') return problemOf('headers_too_large');
+  return code.startsWith('HPE_') ? problemOf('malformed_http') : null;
+}

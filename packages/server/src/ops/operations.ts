@@ -1,0 +1,42 @@
+/**
+ * What a server tells those who run it, put together: health, metrics, and the counts of its ports. The server makes one when
+ * its engine is open, lets its ports count into `traffic`, and mounts the rest on its HTTP port.
+ */
+import {readFileSync} from 'node:fs';
+import {performance} from 'node:perf_hooks';
+import type {SingleNodeEngine} from '@allocdb/node';
+import {Health} from './health.ts';
+import {createMetrics, type ServerMetrics} from './prometheus.ts';
+import type {ServerFacts} from './scrape.ts';
+import {Traffic} from './traffic.ts';
+
+/** What only the server knows about itself. */
+export type OperationsOptions = Omit<ServerFacts, 'version' | 'traffic' | 'health'> & {
+  /** Its HTTP routes, such as `GET /readyz`. */
+  readonly routes: readonly string[];
+};
+
+export interface Operations {
+  readonly health: Health;
+  readonly traffic: Traffic;
+  readonly metrics: ServerMetrics;
+}
+
+/** For the server of this engine. */
+export function createOperations(engine: SingleNodeEngine, options: OperationsOptions): Operations {
+  const {routes, ...facts} = options;
+  const traffic = new Traffic(routes);
+  const health = new Health({
+    state: () => engine.state,
+    metrics: () => engine.metrics(options.currentSlot()),
+    now: () => performance.now(),
+  });
+  const metrics = createMetrics(engine, {...facts, version: serverVersion(), traffic, health});
+  return {health, traffic, metrics};
+}
+
+/** The version in this package's manifest, which lies above both `src` and `dist`. */
+export function serverVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return String((manifest as {version?: unknown}).version);
+}

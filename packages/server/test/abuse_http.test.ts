@@ -1,0 +1,135 @@
+/**
+ * The HTTP port under abuse: requests from the OpenAPI document with something wrong in them, HTTP that is none, requests
+ * smuggled behind others, five hundred slow connections. Whatever comes is answered, with a problem or a success, or its
+ * connection ends; nothing is a fault of the server, and an honest client has every answer.
+ */
+import {configOfLimits} from '@allocdb/node';
+import {afterEach, describe, expect, test} from 'vitest';
+import type {AbuseCase} from './abuse_cases.ts';
+import {httpCaseOf, requestsOf, smugglings} from './abuse_http_cases.ts';
+import {faultOf, runHttpCase} from './abuse_http_session.ts';
+import {AbuseServer, connectionsAt, ROOMY} from './abuse_server_process.ts';
+import {describeCase} from './abuse_session.ts';
+import {cleanUp, until} from './command.ts';
+import {ask, type HttpTest, id, startHttp, stopHttp} from './http_in_process.ts';
+import {RawHttp, requestText} from './http_raw.ts';
+import {OpenApiDocument, type Part} from './openapi_document.ts';
+
+afterEach(async () => {
+  await stopHttp();
+  await cleanUp();
+});
+
+const CASES = 1500;
+const AT_ONCE = 8;
+const DRAWN_EACH = 60;
+const SEED = 20;
+
+/** An honest client: holds and gives back one resource, until told to stop; answers how often. */
+async function honestly(http: HttpTest, isOver: () => boolean): Promise<number> {
+  const resource = 'feed'.repeat(8);
+  expect((await ask(http, 'POST /v1/resources', {body: {id: resource}})).status).toBe(201);
+  let rounds = 0;
+  for (; !isOver(); rounds++) {
+    const held = await ask(http, 'POST /v1/reservations', {body: {resource, holder: resource, ttl_slots: 5000}});
+    expect([held.status, held.text]).toEqual([201, expect.any(String)]);
+    const reservation = String(held.json.reservation.id);
+    expect((await ask(http, `GET /v1/resources/${resource}`)).json).toMatchObject({state: 'reserved', reservation});
+    const released = await ask(http, `POST /v1/reservations/${reservation}/release`, {body: {holder: resource}});
+    expect([released.status, released.text]).toEqual([200, expect.any(String)]);
+    expect((await ask(http, `GET /v1/resources/${resource}`)).json).toMatchObject({state: 'available'});
+  }
+  return rounds;
+}
+
+async function expectAnswered(http: HttpTest, cases: readonly AbuseCase[]): Promise<Map<number, number>> {
+  const faults: string[] = [];
+  const statuses = new Map<number, number>();
+  let next = 0;
+  const abuse = async (): Promise<void> => {
+    while (next < cases.length && faults.length === 0) {
+      const each = cases[next++] as AbuseCase;
+      const {fault, responses} = await runHttpCase(http.port, each);
+      for (const {status} of responses) statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      if (fault !== null) faults.push(`${fault}\n${describeCase(each)}`);
+    }
+  };
+  let isOver = false;
+  const working = honestly(http, () => isOver);
+  await Promise.all(Array.from({length: AT_ONCE}, abuse));
+  isOver = true;
+  expect(faults).toEqual([]);
+  expect(await working).toBeGreaterThan(0);
+  expect(http.events.filter(({event}) => event === 'http_error')).toEqual([]);
+  return statuses;
+}
+
+test('requests from the document, broken in one place or as HTTP, several on a connection', async () => {
+  const http = await startHttp({logLevel: 'info', config: configOfLimits({...ROOMY, maxOperations: 200_000}, 100)});
+  const document = new OpenApiDocument((await ask(http, 'GET /openapi.json')).json as Part);
+  const drawn = requestsOf(document, SEED, DRAWN_EACH);
+  const statuses = await expectAnswered(
+    http,
+    Array.from({length: CASES}, (_, i) => httpCaseOf(BigInt(SEED * 1_000_000 + i), drawn)),
+  );
+  // It has got everywhere: what is refused for its form, for its content and for what it meets, and what is done.
+  expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 201, 400, 404, 405, 409, 414, 415, 417, 431]));
+});
+
+describe('a request that is smuggled behind another', () => {
+  const hidden = requestText('POST /v1/resources', {id: id(0x5e)});
+
+  test.each(smugglings(hidden))('by %s is not seen, and its connection ends', async (_what, text) => {
+    const http = await startHttp();
+    const piece = {what: 'smuggled', bytes: Buffer.from(text, 'latin1')};
+    const {fault, responses} = await runHttpCase(http.port, {seed: 0n, pieces: [piece], cuts: [], halfCloses: true});
+    expect(fault).toBeNull();
+    expect(responses.map(({status}) => status)).toEqual([400]);
+    expect(responses[0]?.headers.get('connection')).toBe('close');
+    expect(http.engine.durableLsn).toBeNull();
+  });
+});
+
+test('five hundred slow connections, at every step of a request', {timeout: 180_000}, async () => {
+  const httpLimits = {headerTimeoutMs: 3000, requestTimeoutMs: 5000, keepAliveMs: 3000, stallTimeoutMs: 5000};
+  const server = await AbuseServer.start({slotMs: 100, capacities: ROOMY, maxConnections: 1000, httpLimits});
+  const {httpPort: port} = server;
+  const before = server.residentBytes();
+  let peak = before;
+  const whole = requestText('POST /v1/batch', {commands: []});
+  const stops = [0, 5, 30, whole.length - 30, whole.length - 1];
+  const slow: RawHttp[] = [];
+  while (slow.length < 500) slow.push(...(await Promise.all(Array.from({length: 50}, () => RawHttp.open(port)))));
+  for (const [i, raw] of slow.entries()) raw.write(whole.slice(0, stops[i % stops.length]));
+  // A tenth of them drips on, which buys no time.
+  const drip = setInterval(() => {
+    for (const raw of slow.slice(100, 150)) raw.write('x');
+  }, 100);
+  const isEnded = (): boolean => {
+    peak = Math.max(peak, server.residentBytes());
+    return slow.every(({isClosed}) => isClosed);
+  };
+  let served = 0;
+  const serving = (async () => {
+    while (!isEnded()) {
+      const response = await fetch(`http://127.0.0.1:${port}/v1/resources`, {headers: {connection: 'close'}});
+      expect(response.status).toBe(200);
+      await response.text();
+      served++;
+    }
+  })();
+  await until(isEnded, 'the slow to be ended');
+  clearInterval(drip);
+  await serving;
+  expect(served).toBeGreaterThan(0);
+  const told = slow.flatMap(({responses}) => responses);
+  expect(told.length).toBeGreaterThan(300);
+  for (const response of told) {
+    expect(faultOf({...response, headers: new Map(Object.entries(response.headers))})).toBeNull();
+    expect([400, 408]).toContain(response.status);
+  }
+  // 64 KiB for each of the connections with what it had sent, and what the collector leaves lying about.
+  expect(peak - before).toBeLessThan(500 * (64 << 10) + (64 << 20));
+  await expect.poll(async () => (await connectionsAt(port)).count, {timeout: 30_000}).toBe(0);
+  expect(await server.stop()).toEqual({code: 0, signal: null});
+});

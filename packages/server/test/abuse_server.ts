@@ -1,0 +1,36 @@
+/**
+ * A program: the server in a process of its own, with bounds that the command has no options for, so that its memory is
+ * its own and nothing takes minutes.
+ *
+ * Its argument is JSON (`AbuseServerOptions` in `abuse_server_process.ts`); its log is that of the server, on standard error;
+ * SIGTERM stops it in order.
+ */
+import {configOfLimits} from '@allocdb/node';
+import {AllocDbServer} from '../src/index.ts';
+import {createLog} from '../src/log.ts';
+import type {AbuseServerOptions} from './abuse_server_process.ts';
+
+const options: AbuseServerOptions = JSON.parse(process.argv[2] ?? '{}');
+const stopAsked = new Promise<void>(resolve => {
+  process.once('SIGTERM', () => resolve());
+});
+
+const {slotMs, capacities} = options;
+const server = await AllocDbServer.start({
+  dir: options.dir,
+  listen: {host: '127.0.0.1', port: 0},
+  config: configOfLimits(capacities, slotMs),
+  slotDurationMs: slotMs,
+  trustClientSlots: false,
+  tokenFile: options.tokenFile ?? null,
+  anonymousRole: 'operate',
+  http: {listen: {host: '127.0.0.1', port: 0}, limits: options.httpLimits ?? {}},
+  maxConnections: options.maxConnections,
+  limits: options.limits ?? {},
+  checkpoint: {everyLogBytes: 64 << 20, retainLogBytes: 0},
+  segmentBytes: 16 << 20,
+  log: createLog(),
+});
+
+await stopAsked;
+await server.stop();
