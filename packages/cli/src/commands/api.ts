@@ -6,8 +6,12 @@
 import {CodecError, codecErrorFrame} from '@allocdb/api';
 import {SingleNodeEngine} from '@allocdb/node';
 import {createDirectoryAt} from '@allocdb/node/testing';
+import type {Command} from 'commander';
+import {u64} from '../arguments.ts';
 import {readConfig} from '../config_input.ts';
 import {EXIT, fail} from '../exit.ts';
+import {addExamples} from '../program.ts';
+import type {Session} from '../session.ts';
 
 /** Flags of `api` as the command line gives them. */
 export interface ApiFlags {
@@ -20,7 +24,22 @@ export interface ApiFlags {
 const FRAME_BYTES_MAX: number = 64 << 20;
 const LENGTH_BYTES = 4;
 
-export async function api(dir: string, flags: ApiFlags): Promise<void> {
+export function register(program: Command, session: Session): void {
+  const command = program
+    .command('api')
+    .argument('<dir>', 'data directory; created when it is not there')
+    .description('answer length-prefixed API frames from stdin on stdout, with an engine in this process')
+    .requiredOption('--config <file>', 'configuration (JSON) of the directory')
+    .option('--start-lsn <n>', 'begin a new directory behind this lsn', u64)
+    .option('--start-slot <n>', 'begin a new directory at this slot', u64)
+    .action((dir: string, flags: ApiFlags) => api(dir, flags));
+  addExamples(command, session, [
+    'api ./data --config database.json < requests > responses',
+    'api ./data --config database.json --start-lsn 1000 --start-slot 5000 < requests > responses',
+  ]);
+}
+
+async function api(dir: string, flags: ApiFlags): Promise<void> {
   const config = readConfig(flags.config);
   if (flags.startLsn !== undefined || flags.startSlot !== undefined) {
     await createDirectoryAt(dir, config, {lsn: flags.startLsn ?? 0n, slot: flags.startSlot ?? 0n});

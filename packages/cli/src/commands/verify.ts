@@ -6,35 +6,45 @@
  * Exit 0 only when all of it holds. A torn tail of an unclean stop is fine; what opening would cut is said.
  */
 import {verifyDirectory} from '@allocdb/node';
+import type {Command} from 'commander';
+import {whole} from '../arguments.ts';
 import {EXIT, fail} from '../exit.ts';
+import {addExamples} from '../program.ts';
+import type {Session} from '../session.ts';
 import {historyJson, historyText, verifyHistory} from './verify_history.ts';
 
 /** Flags of `verify` as the command line gives them. */
 export interface VerifyFlags {
-  json: boolean;
   history?: string;
   /** Most findings of each check that are printed. */
   findings: number;
 }
 
-export function verify(dir: string | undefined, flags: VerifyFlags): number {
+export function register(program: Command, session: Session): void {
+  const command = program
+    .command('verify')
+    .argument('[dir]', 'data directory; not one that a server is using')
+    .description('check log, snapshots, invariants and digests, and what clients were told; changes nothing')
+    .option('--history <file>', 'client history (JSON lines) to check, against the directory where one is given')
+    .option('--findings <n>', 'most findings of each check of a history to print', whole(1, 1_000_000), 10)
+    .action((dir: string | undefined, flags: VerifyFlags) => verify(session, dir, flags));
+  addExamples(command, session, ['verify ./data', 'verify ./data --history history.jsonl --json']);
+}
+
+async function verify(session: Session, dir: string | undefined, flags: VerifyFlags): Promise<void> {
   if (dir === undefined && flags.history === undefined) {
-    return fail(EXIT.USAGE, "verify needs a data directory, or '--history <file>', or both");
+    fail(EXIT.USAGE, "verify needs a data directory, or '--history <file>', or both");
   }
   const directory = dir === undefined ? null : directoryReport(dir);
   // Answers cannot be held against a log that is not what it was.
   const isChecked = flags.history !== undefined && directory?.ok !== false;
   const report = isChecked && flags.history !== undefined ? verifyHistory(dir, flags.history, flags.findings) : null;
   const ok = directory?.ok !== false && (report === null || report.found === 0);
-  if (flags.json) {
-    const history = report === null ? {} : {history: historyJson(report)};
-    process.stdout.write(`${JSON.stringify({...directory, ok, ...history})}\n`);
-  } else {
-    if (directory !== null) process.stdout.write(directoryText(directory));
-    if (report !== null) process.stdout.write(historyText(report));
-    else if (flags.history !== undefined) process.stdout.write('the history was not checked\n');
-  }
-  return ok ? EXIT.OK : EXIT.FAILURE;
+  const history = report === null ? {} : {history: historyJson(report)};
+  const unchecked = flags.history === undefined ? '' : 'the history was not checked\n';
+  const text = `${directory === null ? '' : directoryText(directory)}${report === null ? unchecked : historyText(report)}`;
+  session.exitCode = ok ? EXIT.OK : EXIT.FAILURE;
+  await session.output.line({...directory, ok, ...history}, text.trimEnd());
 }
 
 /** What is printed of a directory. */
