@@ -2,7 +2,8 @@
 // them and runs this; `npm test` does not. Otherwise as vitest.config.ts: from sources, one project.
 import {defineConfig} from 'vitest/config';
 
-const conditions = ['@allocdb/source', 'node', 'import', 'module', 'default'];
+// Without 'import': Node would hand an ES module to a CommonJS package that requires a package with both forms.
+const conditions = ['@allocdb/source', 'node', 'module', 'default'];
 
 export default defineConfig({
   resolve: {conditions},

@@ -20,6 +20,7 @@ function optionsOf(args: string[]): CampaignOptions | null {
       only: {type: 'string'},
       count: {type: 'string'},
       cycles: {type: 'string'},
+      frames: {type: 'string'},
       help: {type: 'boolean'},
     },
   });

@@ -26,6 +26,7 @@ test('a command line becomes options, with defaults', () => {
   });
   expect(readOptions(['kill'], {cycles: '1000'})).toMatchObject({minutes: null, count: 100});
   expect(readOptions(['kill'], {cycles: '11'}).count).toBe(2);
+  expect(readOptions(['abuse'], {frames: '10000000'})).toMatchObject({minutes: null, count: 40, workers: 1});
 });
 
 test('a wrong command line is refused with its reason', () => {
@@ -39,6 +40,7 @@ test('a wrong command line is refused with its reason', () => {
     [['wal'], {minutes: '1', workers: '1.5'}, /whole/],
     [['wal'], {minutes: '1', only: 'bits,naps'}, /no workload naps/],
     [['wal'], {cycles: '10'}, /not counted in cycles/],
+    [['kill'], {frames: '10'}, /not counted in frames/],
     [['kill'], {cycles: '0'}, /above 0/],
   ];
   for (const [names, values, reason] of wrong) {

@@ -15,6 +15,10 @@ export interface Campaign {
   readonly lines: readonly CountLine[];
   /** How many cycles a seed runs, where the campaign is counted in cycles. */
   readonly cyclesPerSeed?: number;
+  /** How many frames a seed sends, where the campaign is counted in frames. */
+  readonly framesPerSeed?: number;
+  /** Processes, where they are not to be as many as there are cores: they would measure each other. */
+  readonly workers?: number;
 }
 
 /** Where the simulator ends processes; its own list is `packages/sim/src/simulator/crash_points.ts`. */
@@ -37,6 +41,18 @@ const CRASH_POINTS: readonly string[] = [
   'within_opening_call',
   'within_snapshot_write',
   'within_segment_change',
+];
+
+/** With what a server may end a connection that abuses it; see `CONNECTION_ERROR_NAMES` of `@allocdb/api`. */
+const CONNECTION_ERRORS: readonly string[] = [
+  'bad_magic',
+  'unsupported_version',
+  'unauthorized',
+  'frame_too_large',
+  'empty_frame',
+  'malformed_request',
+  'batch_too_large',
+  'forbidden',
 ];
 
 export const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
@@ -209,6 +225,28 @@ export const CAMPAIGNS: Readonly<Record<string, Campaign>> = {
           ['reads', 'reads'],
           ['records', 'records replayed'],
           ['findings', 'findings'],
+        ],
+      },
+    ],
+  },
+  abuse: {
+    about: 'the real server under random and changed frames and requests of HTTP, and how long an honest client waits',
+    program: 'packages/server/test/campaign/abuse_worker.ts',
+    framesPerSeed: 250_000,
+    workers: 1,
+    lines: [
+      {
+        workload: 'frames',
+        counts: [
+          ['frames', 'frames'],
+          ['read', 'read by the server'],
+          ['answers', 'answers judged'],
+          ['connections', 'connections'],
+          ['told_half_close', 'ended in order'],
+          ...CONNECTION_ERRORS.map(name => [`told_${name}`, name] as const),
+          ['httpRequests', 'HTTP requests'],
+          ['httpAnswers', 'answered'],
+          ['honest', 'honest answers'],
         ],
       },
     ],

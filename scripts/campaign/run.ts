@@ -18,6 +18,7 @@ const GRACE_MS = 60_000;
 interface Line {
   readonly counts?: Readonly<Record<string, Counts>>;
   readonly totals?: Counts;
+  readonly note?: string;
   readonly violation?: Violation;
   readonly done?: boolean;
 }
@@ -91,6 +92,7 @@ function follow(child: ChildProcess, onLine: (line: Line) => void): Promise<bool
 function take(line: Line, tally: Tally, {name}: CampaignOptions, stop: () => void): void {
   for (const [workload, counts] of Object.entries(line.counts ?? {})) tally.add(workload, counts);
   if (line.totals !== undefined) tally.expect(line.totals);
+  if (line.note !== undefined) console.log(line.note);
   if (line.violation === undefined) return;
   const {workload, seed, message} = line.violation;
   tally.violations.push(line.violation);

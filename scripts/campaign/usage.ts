@@ -19,7 +19,7 @@ export class UsageError extends Error {
 }
 
 export const USAGE: string = [
-  'usage: pnpm campaign <name> --minutes N [--seed S] [--workers W] [--only workload,…] [--count C | --cycles N]',
+  'usage: pnpm campaign <name> --minutes N [--seed S] [--workers W] [--only workload,…] [--count C | --cycles N | --frames N]',
   '',
   ...Object.entries(CAMPAIGNS).map(([name, {about, lines}]) => {
     return `  ${name}  ${about}\n       workloads: ${lines.map(({workload}) => workload).join(', ')}`;
@@ -31,6 +31,7 @@ export const USAGE: string = [
   '  --only       some of the workloads',
   '  --count C    so many seeds of each workload, instead of or beside the minutes',
   '  --cycles N   the same for a campaign that is counted in cycles, of which a seed has several',
+  '  --frames N   the same for one that is counted in frames',
 ].join('\n');
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
@@ -47,16 +48,19 @@ export function readOptions(positionals: readonly string[], values: Values): Cam
   if (unknown !== undefined) throw new UsageError(`${name} has no workload ${unknown}`);
   const minutes = numberOf('minutes', values['minutes']);
   const cycles = wholeOf('cycles', values['cycles']);
-  const {cyclesPerSeed} = campaign;
+  const frames = wholeOf('frames', values['frames']);
+  const {cyclesPerSeed, framesPerSeed} = campaign;
   if (cycles !== null && cyclesPerSeed === undefined) throw new UsageError(`${name} is not counted in cycles`);
+  if (frames !== null && framesPerSeed === undefined) throw new UsageError(`${name} is not counted in frames`);
   const seedsOfCycles = cycles === null ? null : Math.ceil(cycles / (cyclesPerSeed ?? 1));
-  const count = wholeOf('count', values['count']) ?? seedsOfCycles;
+  const seedsOfFrames = frames === null ? null : Math.ceil(frames / (framesPerSeed ?? 1));
+  const count = wholeOf('count', values['count']) ?? seedsOfCycles ?? seedsOfFrames;
   if (minutes === null && count === null) throw new UsageError('for how many --minutes?');
   return {
     name,
     minutes,
     seed: wholeOf('seed', values['seed']) ?? 1,
-    workers: wholeOf('workers', values['workers']) ?? availableParallelism(),
+    workers: wholeOf('workers', values['workers']) ?? campaign.workers ?? availableParallelism(),
     only,
     count,
   };

@@ -54,6 +54,8 @@ export function serveArgs(data: string, checkpointEveryMib: number = NEVER_MIB):
     data,
     '--listen',
     '127.0.0.1:0',
+    '--http',
+    'off',
     '--slot-ms',
     String(SLOT_MS),
     '--checkpoint-every-mib',

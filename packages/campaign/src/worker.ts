@@ -3,7 +3,7 @@
  *
  * The order is the program's argument, as JSON (`Order` in `turns.ts`). The answer is one JSON value a line on standard
  * output: `{"counts": {<workload>: {<name>: n}}}`, what was added since the last such line; `{"totals": {<name>: n}}`, from
- * the first process, what a count comes to when all seeds were run; `{"violation": {workload, seed, message}}`, after which
+ * the first process, what a count comes to when all seeds were run; `{"note": text}`, a line to be printed; `{"violation": {workload, seed, message}}`, after which
  * the next seed is run; and `{"done": true}` at its end. Whoever gave the order ends the process by ending its input, or
  * by being gone.
  */
@@ -56,6 +56,7 @@ async function runTurn({workload, seed}: Turn, counted: Counted, isOver: () => b
       counted.add(name, counts);
       counted.report();
     },
+    note: text => writeLine({note: text}),
   };
   // Counts appear with the first seed, also where it fails.
   counted.add(name, {});

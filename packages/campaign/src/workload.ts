@@ -26,6 +26,8 @@ export interface SeedContext {
   readonly isOver: () => boolean;
   /** Adds to the counts and reports them at once, whatever becomes of the seed. What `run` returns is added to them. */
   readonly report: (counts: Readonly<Counts>) => void;
+  /** Says a line that counts cannot: it is printed as it is. */
+  readonly note: (text: string) => void;
 }
 
 /** Adds up, name by name. */

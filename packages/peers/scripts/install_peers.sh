@@ -5,6 +5,7 @@
 # Starts nothing: the comparison runs servers of its own, on ports and directories of its own.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. ../../scripts/apt_install.sh
 
 say() { echo "install_peers: $*" >&2; }
 
@@ -12,41 +13,6 @@ say() { echo "install_peers: $*" >&2; }
 has_postgres() { command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
 has_redis() { command -v redis-server >/dev/null; }
 has_sqlite() { node -e 'new (require("better-sqlite3"))(":memory:").close()' 2>/dev/null; }
-
-as_root=()
-apt() {
-  timeout --kill-after=10 300 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get --yes -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 "$@"
-}
-
-# The packages start a server each unless this file forbids it. One that is there already is the system's and stays.
-policy=/usr/sbin/policy-rc.d
-forbid_starts() {
-  [ -e "$policy" ] && return
-  trap '"${as_root[@]}" rm -f "$policy"' EXIT
-  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
-  "${as_root[@]}" chmod 755 "$policy"
-}
-
-install_servers() {
-  if ! command -v apt-get >/dev/null; then
-    say "no apt-get here: install $* by the system's own means"
-    return 1
-  fi
-  if [ "$(id -u)" -ne 0 ]; then
-    if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
-      say "needs root, or sudo without a password, to install $*"
-      return 1
-    fi
-    as_root=(sudo -n)
-  fi
-  say "installing $*"
-  forbid_starts
-  # The package lists may be stale or absent: fetched only where installing without them fails.
-  apt install --no-install-recommends "$@" >/dev/null 2>&1 && return
-  apt update >/dev/null
-  apt install --no-install-recommends "$@" >/dev/null
-}
 
 # Not done by an ordinary installation of this repository, which would take minutes longer where there is no download.
 install_sqlite() {
@@ -73,7 +39,7 @@ install_sqlite() {
 missing=()
 has_postgres || missing+=(postgresql)
 has_redis || missing+=(redis-server)
-[ "${#missing[@]}" -eq 0 ] || install_servers "${missing[@]}"
+[ "${#missing[@]}" -eq 0 ] || install_packages "${missing[@]}"
 has_sqlite || install_sqlite
 
 status=0

@@ -57,6 +57,7 @@ export class ServerProcess {
   private constructor(options: ServerOptions) {
     const flags = [
       ['--listen', '127.0.0.1:0'],
+      ['--http', 'off'],
       ['--config', options.configFile],
       ['--slot-ms', String(options.slotMs)],
       ['--checkpoint-every-mib', String(options.checkpointEveryMib)],

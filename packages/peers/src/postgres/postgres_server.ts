@@ -73,18 +73,17 @@ function debianDirs(): string[] {
   }
 }
 
-export class PostgresPeer implements Peer {
-  readonly about: string;
-  readonly #server: ServerProcess;
+/** A running PostgreSQL with an empty database, which anybody on this machine may use while it runs. */
+export class PostgresServer {
   readonly port: number;
-  readonly #control: PostgresSession;
-  readonly #mode: TransactionMode;
+  readonly version: string;
+  readonly control: PostgresSession;
+  readonly #server: ServerProcess;
 
   /**
-   * Starts it on `dir`, which is not there yet and must be reachable for its user, and prepares the workload. Rejects where
-   * the port is not its own.
+   * Starts it on `dir`, which is not there yet and must be reachable for its user. Rejects where the port is not its own.
    */
-  static async start(dir: string, mode: TransactionMode, port?: number): Promise<PostgresPeer> {
+  static async start(dir: string, port?: number): Promise<PostgresServer> {
     const programs = findPostgres();
     if (programs === null) throw new Error('PostgreSQL is not installed');
     const user = unprivilegedUser();
@@ -102,28 +101,61 @@ export class PostgresPeer implements Peer {
     });
     try {
       const control = await server.whenReady(() => openOwn(own, data));
-      await prepare(control, own);
-      return new PostgresPeer(server, own, control, versionOf(programs.postgres), mode);
+      return new PostgresServer(server, own, control, versionOf(programs.postgres));
     } catch (error) {
       server.kill();
       throw error;
     }
   }
 
-  private constructor(
-    server: ServerProcess,
-    port: number,
-    control: PostgresSession,
-    version: string,
-    mode: TransactionMode,
-  ) {
+  private constructor(server: ServerProcess, port: number, control: PostgresSession, version: string) {
     this.#server = server;
     this.port = port;
-    this.#control = control;
+    this.control = control;
+    this.version = /\d+(?:\.\d+)*/.exec(version)?.[0] ?? version;
+  }
+
+  /** Where clients connect: everybody is trusted, and every user is this one. */
+  get url(): string {
+    return `postgres://${USER}@127.0.0.1:${this.port}/postgres`;
+  }
+
+  async stop(): Promise<void> {
+    await this.control.close();
+    await this.#server.stop();
+  }
+
+  kill(): void {
+    this.#server.kill();
+  }
+}
+
+export class PostgresPeer implements Peer {
+  readonly about: string;
+  readonly #server: PostgresServer;
+  readonly #mode: TransactionMode;
+
+  /** Starts a server on `dir`, as {@link PostgresServer.start} does, and prepares the workload. */
+  static async start(dir: string, mode: TransactionMode, port?: number): Promise<PostgresPeer> {
+    const server = await PostgresServer.start(dir, port);
+    try {
+      await prepare(server.control, server.port);
+      return new PostgresPeer(server, mode);
+    } catch (error) {
+      server.kill();
+      throw error;
+    }
+  }
+
+  private constructor(server: PostgresServer, mode: TransactionMode) {
+    this.#server = server;
     this.#mode = mode;
     const settings = Object.entries(POSTGRES_SETTINGS).map(([name, value]) => `${name} ${value}`);
-    const number = /\d+(?:\.\d+)*/.exec(version)?.[0] ?? version;
-    this.about = `PostgreSQL ${number}, prepared calls of functions over TCP, ${settings.join(', ')}`;
+    this.about = `PostgreSQL ${server.version}, prepared calls of functions over TCP, ${settings.join(', ')}`;
+  }
+
+  get port(): number {
+    return this.#server.port;
   }
 
   connect({connections}: LoadShape): Promise<PeerConnection[]> {
@@ -133,7 +165,7 @@ export class PostgresPeer implements Peer {
 
   async holdings(): Promise<Holdings> {
     const count = async (what: string): Promise<number> =>
-      Number((await this.#control.query(`SELECT count(*) FROM ${what}`))[0]);
+      Number((await this.#server.control.query(`SELECT count(*) FROM ${what}`))[0]);
     return {
       operations: await count('operations'),
       reservations: await count('reservations'),
@@ -141,9 +173,8 @@ export class PostgresPeer implements Peer {
     };
   }
 
-  async stop(): Promise<void> {
-    await this.#control.close();
-    await this.#server.stop();
+  stop(): Promise<void> {
+    return this.#server.stop();
   }
 
   kill(): void {
