@@ -27,6 +27,8 @@ const PIECES_MAX = 40;
 export interface Piece {
   readonly what: string;
   readonly bytes: Uint8Array;
+  /** Whether it is no HTTP, where it should be. */
+  readonly isBroken?: boolean;
 }
 
 /** What one connection says. */

@@ -90,6 +90,21 @@ describe('a request that is smuggled behind another', () => {
   });
 });
 
+test('the leave to go on with a body stands before the answer that it belongs to, never in the middle of it', async () => {
+  const http = await startHttp();
+  for (const number of [1, 2, 3]) await ask(http, 'POST /v1/resources', {body: {id: id(number)}});
+  // An answer in octets, behind another one that is under way.
+  const states = requestText('GET /v1/resources/states');
+  const expecting = requestText('GET /v1/resources/states', null, {expect: '100-continue'});
+  const piece = {what: 'two', bytes: Buffer.from(states + expecting)};
+  const {fault, responses} = await runHttpCase(http.port, {seed: 0n, pieces: [piece], cuts: [], halfCloses: true});
+  expect(fault).toBeNull();
+  expect(responses.map(({status, body}) => [status, body])).toEqual([
+    [200, '\x01\x01\x01'],
+    [200, '\x01\x01\x01'],
+  ]);
+});
+
 test('five hundred slow connections, at every step of a request', {timeout: 180_000}, async () => {
   const httpLimits = {headerTimeoutMs: 3000, requestTimeoutMs: 5000, keepAliveMs: 3000, stallTimeoutMs: 5000};
   const server = await AbuseServer.start({slotMs: 100, capacities: ROOMY, maxConnections: 1000, httpLimits});

@@ -85,7 +85,7 @@ export function httpCaseOf(seed: bigint, drawn: readonly Drawn[]): AbuseCase {
   const pieces = Array.from({length: random.between(1, PIECES_MAX)}, () => {
     const request = random.pickFrom(drawn) ?? {what: 'livez', line: 'GET /livez', body: null};
     const piece = {what: request.what, bytes: bytesOf(request, [])};
-    return random.chance(60) ? piece : brokenHttp(random, request);
+    return random.chance(60) ? piece : {...brokenHttp(random, request), isBroken: true};
   });
   const cuts = Array.from({length: random.below(3)}, () => random.below(101)).sort((a, b) => a - b);
   return {seed, pieces, cuts, halfCloses: true};

@@ -72,6 +72,12 @@ export function createNodeServer(handler: Handler, connections: Connections, {li
     });
     response.end(body);
   });
+  // Node would put it between head and body of an answer in octets that waits behind others.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    if (response.socket !== null) response.writeContinue();
+    else response.once('socket', () => response.headersSent || response.writeContinue());
+    server.emit('request', request, response);
+  });
   if (tls !== null) watchHandshakes(server, headerTimeoutMs, log);
   connections.watch(server, tls === null ? 'connection' : 'secureConnection');
   return server;

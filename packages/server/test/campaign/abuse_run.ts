@@ -87,13 +87,14 @@ export async function runAbuse(seed: number, options: AbuseOptions): Promise<Abu
   return {undisturbed, abused, rssBefore, rssAfter, rssPeak: abuse.rssPeak};
 }
 
-/** The case that broke the promise, made small; where the server is gone, each suspect has one of its own to break. */
+/** The case that broke the promise, made small: of those that were under way the first that does it again. */
 async function smallest(
   suspects: readonly AbuseCase[],
   target: AbuseTarget,
   server: AbuseServer,
   start: () => Promise<AbuseServer>,
 ): Promise<string> {
+  if (suspects.length === 0) return '';
   let current = server;
   const fails = async (abuse: AbuseCase): Promise<boolean> => {
     if (current.end !== null) current = await start();
