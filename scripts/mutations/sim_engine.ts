@@ -146,7 +146,7 @@ export const SIM_ENGINE_MUTATIONS: readonly Mutation[] = [
   broken(
     'closing does not wait for the checkpoint',
     ENGINE,
-    'await this.checkpoints.stop();',
+    'await Promise.all([this.checkpoints.stop(), this.backups.stop()]);',
     'this.checkpoints.giveUp();',
   ),
   broken('closing does not wait for the frame that is written', WAL, '    await this.#pump.drained();\n', ''),

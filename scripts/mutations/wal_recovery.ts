@@ -228,15 +228,15 @@ export const WAL_RECOVERY_MUTATIONS: readonly Mutation[] = [
   {
     name: 'copy: its names are not synced',
     file: COPY,
-    find: "guardIo('syncing the copy', () => toIo.syncDir(to));",
+    find: 'await syncCopy(toIo, to);',
     replace: '',
     killedBy: syncs('a copy is durable'),
   },
   {
     name: 'copy: its files are not synced',
     file: COPY,
-    find: '() => toIo.datasync(into)',
-    replace: '() => {}',
+    find: 'await toIo.datasyncAsync(into);',
+    replace: '',
     killedBy: syncs('a copy is durable'),
   },
   {
