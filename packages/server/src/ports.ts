@@ -7,7 +7,7 @@ import {createDatabase} from '@allocdb/api';
 import {EngineTransport, lastSlotOf, type MonotonicSlotClock, type SingleNodeEngine} from '@allocdb/node';
 import type {AccessList} from './access/access_list.ts';
 import {ROUTE_RULES} from './access/rules.ts';
-import {createHttpServer, type HttpLimits, type HttpServer, type HttpTls} from './http/index.ts';
+import type {HttpLimits, HttpServer, HttpTls} from './http/index.ts';
 import type {Log} from './log.ts';
 import {type ConnectionLimits, DEFAULT_CONNECTION_LIMITS} from './net/connection_host.ts';
 import {type ListenAddress, TcpServer} from './net/tcp_server.ts';
@@ -85,7 +85,7 @@ export class Ports {
       onEnd: reason => operations.traffic.connectionEnded('tcp', reason),
       onFeed: feed => operations.traffic.feedOpened('tcp', feed),
     });
-    http = options.http === null ? null : httpOf(parts, options, options.http, operations);
+    http = options.http === null ? null : await httpOf(parts, options, options.http, operations);
     const address = await tcp.listen(options.listen);
     try {
       const httpAddress = options.http === null || http === null ? null : await http.listen(options.http.listen);
@@ -131,12 +131,14 @@ export class Ports {
   }
 }
 
-function httpOf(
+/** What HTTP is made of takes longer to load than all the rest: only a server that speaks it does. */
+async function httpOf(
   {engine, clock, access, tls}: PortParts,
   options: PortOptions,
   port: HttpPortOptions,
   {health, traffic, metrics}: Operations,
-): HttpServer {
+): Promise<HttpServer> {
+  const {createHttpServer} = await import('./http/index.ts');
   const {slotDurationMs: slotMs, trustClientSlots, maxConnections, backupDir, log} = options;
   // Where clients own time, a request over HTTP states the slot that is, and so moves none.
   const slots = trustClientSlots ? {now: () => lastSlotOf(engine.db)} : clock;

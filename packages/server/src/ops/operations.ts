@@ -6,7 +6,7 @@ import {readFileSync} from 'node:fs';
 import {performance} from 'node:perf_hooks';
 import type {SingleNodeEngine} from '@allocdb/node';
 import {Health} from './health.ts';
-import {createMetrics, type ServerMetrics} from './prometheus.ts';
+import type {ServerMetrics} from './prometheus.ts';
 import type {ServerFacts} from './scrape.ts';
 import {Traffic} from './traffic.ts';
 
@@ -31,7 +31,14 @@ export function createOperations(engine: SingleNodeEngine, options: OperationsOp
     metrics: () => engine.metrics(options.currentSlot()),
     now: () => performance.now(),
   });
-  const metrics = createMetrics(engine, {...facts, version: serverVersion(), traffic, health});
+  const all = {...facts, version: serverVersion(), traffic, health};
+  let made: Promise<ServerMetrics> | null = null;
+  // Loaded when somebody asks for the first time: a server without HTTP has no use for it.
+  const render = async (): ReturnType<ServerMetrics['render']> => {
+    made ??= import('./prometheus.ts').then(({createMetrics}) => createMetrics(engine, all));
+    return (await made).render();
+  };
+  const metrics = {render};
   return {health, traffic, metrics};
 }
 
