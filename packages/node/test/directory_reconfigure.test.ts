@@ -6,7 +6,7 @@ import {mkdtempSync, readdirSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {type Command, type CoreConfig, digestOf} from '@allocdb/core';
-import {nodeFileIo} from '@allocdb/wal';
+import {inspectWal, nodeFileIo} from '@allocdb/wal';
 import {SimDisk} from '@allocdb/wal/testing';
 import fc from 'fast-check';
 import {afterAll, describe, expect, test} from 'vitest';
@@ -93,6 +93,13 @@ describe('a larger configuration', () => {
     expect(readdirSync(join(dir, 'snapshots'))).toEqual([snapshotName(lsn)]);
     expect(new Set(told.map(({phase}) => phase))).toEqual(new Set(['verify', 'copy']));
     expect(verifyDirectory(dir)).toMatchObject({problems: [], lsn, digest, logFirstLsn: lsn + 1n});
+    const marker = inspectWal({dir: join(dir, 'wal'), floor: lsn, firstLsn: lsn + 1n}).marker;
+    expect([
+      marker?.lsn,
+      Buffer.from(marker?.digest ?? [])
+        .reverse()
+        .toString('hex'),
+    ]).toEqual([lsn, digest.toString(16).padStart(32, '0')]);
     expect(logIdOf(nodeFileIo, join(dir, 'wal'))).not.toBe(id);
     expect(openErrorOf(() => openOn(nodeFileIo, {dir})).code).toBe('config_mismatch');
     const after = openOn(nodeFileIo, {dir, config: null});

@@ -194,8 +194,9 @@ export function failingTwice(disk: SimDisk, call: number, thenCalls: number): Fi
         try {
           return value.apply(disk, args);
         } catch (error) {
-          if (!hasFailed) disk.arm({call: thenCalls, kind: 'power_cut'});
-          hasFailed = true;
+          const isTheFault = !hasFailed && error instanceof Error && 'code' in error && error.code === 'EIO';
+          if (isTheFault) disk.arm({call: thenCalls, kind: 'power_cut'});
+          hasFailed ||= isTheFault;
           throw error;
         }
       };

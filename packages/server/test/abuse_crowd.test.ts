@@ -76,6 +76,8 @@ test('a thousand idle and five hundred slow connections', {timeout: LONG_MS}, as
   let isOver = false;
   const working = honest.workUntil(() => isOver);
   await until(() => honest.answers > 100, 'the honest client to work');
+  // What metrics are made of is loaded when they are asked for the first time.
+  await connectionsAt(server.httpPort);
   const before = server.residentBytes();
   let peak = before;
   const watch = setInterval(() => {
@@ -131,6 +133,8 @@ test('a hundred thousand requests whose answers nobody reads', {timeout: LONG_MS
   let isOver = false;
   const working = honest.workUntil(() => isOver);
   await until(() => honest.answers > 100, 'the honest client to work');
+  // What metrics are made of is loaded when they are asked for the first time.
+  await connectionsAt(server.httpPort);
   const before = server.residentBytes();
   let peak = before;
   const greedy = await Peer.open(port);
