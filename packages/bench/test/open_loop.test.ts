@@ -43,8 +43,8 @@ test('every arrival of the schedule is sent and answered once', async () => {
   const {port} = await startEcho();
   const options = {port, connections: 3, lanes: 16, rate: RATE, over: OVER};
   const run = await runOpenLoop(options, tinyOptions({seconds: 0.5, warmUpSeconds: 0.1}));
-  // The window has no whole number of arrivals, and its ends are read from a clock.
-  expect(run.latencies.count).toBeGreaterThanOrEqual(0.5 * RATE - 1);
+  // Its ends are read from a clock, and a timer may come a millisecond before its time at either.
+  expect(run.latencies.count).toBeGreaterThanOrEqual(0.5 * RATE - 1 - 0.002 * RATE);
   expect(run.late.count).toBe(run.latencies.count);
   expect(run.late.max).toBeLessThanOrEqual(run.latencies.max);
 });
