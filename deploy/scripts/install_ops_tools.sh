@@ -5,14 +5,13 @@
 # says what it could not, and then exits with 1; the tests that need what is missing are skipped by name.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
+. scripts/apt_install.sh
 
 say() { echo "install_ops_tools: $*" >&2; }
 
 tools=node_modules/.cache/allocdb_ops_tools
 has_promtool() { command -v promtool >/dev/null || [ -x "$tools/promtool" ]; }
 has_systemd_analyze() { command -v systemd-analyze >/dev/null; }
-
-update_lists() { timeout --kill-after=10 300 "$@" apt-get update >/dev/null 2>&1; }
 
 # Of the package only this one program is kept.
 unpack_promtool() {
@@ -32,7 +31,7 @@ unpack_promtool() {
   download() { (cd "$scratch" && timeout --kill-after=10 300 apt-get -o Acquire::Retries=2 download prometheus >/dev/null 2>&1); }
   # The package lists may be stale or absent: fetched only where downloading without them fails, and only by root.
   if ! download && [ "$(id -u)" -eq 0 ]; then
-    update_lists
+    apt update >/dev/null 2>&1
     download
   fi
   if dpkg -x "$scratch"/prometheus_*.deb "$scratch/root" 2>/dev/null; then
@@ -42,31 +41,8 @@ unpack_promtool() {
   rm -rf "$scratch"
 }
 
-install_systemd() {
-  local as_root=()
-  if ! command -v apt-get >/dev/null; then
-    say "no apt-get here: install systemd-analyze by the system's own means"
-    return 1
-  fi
-  if [ "$(id -u)" -ne 0 ]; then
-    if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
-      say "needs root, or sudo without a password, to install systemd"
-      return 1
-    fi
-    as_root=(sudo -n)
-  fi
-  say "installing systemd"
-  apt() {
-    timeout --kill-after=10 300 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-      apt-get --yes -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 install --no-install-recommends systemd >/dev/null 2>&1
-  }
-  apt && return
-  update_lists "${as_root[@]}"
-  apt
-}
-
 has_promtool || unpack_promtool
-has_systemd_analyze || install_systemd
+has_systemd_analyze || install_packages systemd
 
 status=0
 has_promtool || { say "promtool is not there"; status=1; }
