@@ -5,12 +5,9 @@
 import {decodeClientRequest, RESULT_NAMES, type ResultName} from '@allocdb/core';
 import {describe, expect, expectTypeOf, test} from 'vitest';
 import {
-  type ApiRequest,
   type ApiResponse,
   type BatchCommand,
   type CreateResourceAnswer,
-  clientIdFromBigint,
-  createDatabase,
   type Database,
   holderIdFrom,
   idToBigint,
@@ -22,44 +19,14 @@ import {
   resourceIdFrom,
   type SubmissionFailure,
   type SubmitResponse,
-  type TransportOptions,
 } from '../src/index.ts';
+import {scripted} from './scripted_transport.ts';
 
 const seat = resourceIdFrom('seat');
 const other = resourceIdFrom('other seat');
 const holder = holderIdFrom('someone');
 const reservation = reservationIdFromBigint(7n);
 const operation = operationIdFrom('order');
-
-interface Script {
-  db: Database;
-  requests: ApiRequest[];
-  options: TransportOptions[];
-  closed: () => number;
-}
-
-function scripted(...responses: ApiResponse[]): Script {
-  const requests: ApiRequest[] = [];
-  const options: TransportOptions[] = [];
-  let closed = 0;
-  const transport = {
-    call: async (request: ApiRequest, callOptions: TransportOptions): Promise<ApiResponse> => {
-      requests.push(request);
-      options.push(callOptions);
-      const response = responses.shift();
-      if (response === undefined) throw new Error('nothing more was scripted');
-      return response;
-    },
-    feed: () => {
-      throw new Error('no feed was scripted');
-    },
-    currentSlot: () => 42n,
-    close: async () => {
-      closed++;
-    },
-  };
-  return {db: createDatabase(transport, {clientId: clientIdFromBigint(9n)}), requests, options, closed: () => closed};
-}
 
 function committed(resultCode: ResultName, appliedLsn = 5n, grant = false): SubmitResponse {
   return {

@@ -4,11 +4,7 @@
  */
 import {describe, expect, expectTypeOf, test} from 'vitest';
 import {
-  type ApiRequest,
   type ApiResponse,
-  clientIdFromBigint,
-  createDatabase,
-  type Database,
   type FenceNotApplied,
   holderIdFrom,
   idToBigint,
@@ -18,37 +14,11 @@ import {
   resourceIdFrom,
   resourceIdFromBigint,
   type ScanResourcesAnswer,
-  type TransportOptions,
 } from '../src/index.ts';
+import {scripted} from './scripted_transport.ts';
 
 const holder = holderIdFrom('someone');
 const seat = resourceIdFrom('seat');
-
-interface Script {
-  db: Database;
-  requests: ApiRequest[];
-  options: TransportOptions[];
-}
-
-function scripted(...responses: ApiResponse[]): Script {
-  const requests: ApiRequest[] = [];
-  const options: TransportOptions[] = [];
-  const transport = {
-    call: async (request: ApiRequest, callOptions: TransportOptions): Promise<ApiResponse> => {
-      requests.push(request);
-      options.push(callOptions);
-      const response = responses.shift();
-      if (response === undefined) throw new Error('nothing more was scripted');
-      return response;
-    },
-    feed: () => {
-      throw new Error('no feed was scripted');
-    },
-    currentSlot: () => 42n,
-    close: async () => undefined,
-  };
-  return {db: createDatabase(transport, {clientId: clientIdFromBigint(9n)}), requests, options};
-}
 
 function resourcesPage(ids: readonly bigint[], next: bigint | null, lastAppliedLsn: bigint | null = 5n): ApiResponse {
   const resources = ids.map(resourceId => {
