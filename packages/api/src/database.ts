@@ -50,9 +50,9 @@ export interface Transport {
   call(request: ApiRequest, options: TransportOptions): Promise<ApiResponse>;
   /**
    * Change frames from this lsn on, or from now on, in order, a piece at a time. Throws the signal's reason, and ends when
-   * the transport is closed.
+   * the transport is closed; `return()` ends a step that waits.
    */
-  feed(from: bigint | null, signal: AbortSignalLike | null): AsyncIterable<readonly Uint8Array[]>;
+  feed(from: bigint | null, signal: AbortSignalLike | null): AsyncGenerator<readonly Uint8Array[], void>;
   /** The database's present slot, or an estimate that is not ahead of it. */
   currentSlot(): bigint;
   /** Settles every pending call and ends it; idempotent. */
@@ -109,7 +109,7 @@ export interface Database extends AsyncDisposable {
   scanReservations(input?: ScanReservationsInput, options?: ReadOptions): Promise<ScanReservationsAnswer>;
   /**
    * Walks all resources, page by page as they are asked for, holding one page at most. Each is as it was when its page was
-   * read. Throws what `scanResources` rejects with, `aborted` as soon as the signal has fired, and `protocol_error` where
+   * read. Throws what `scanResources` rejects with, the signal's reason as soon as it has fired, and `protocol_error` where
    * a fence is not reached: after own reads and writes that cannot be.
    */
   resources(input?: Pick<ScanResourcesInput, 'state'>, options?: ReadOptions): AsyncGenerator<ResourceView, void>;
@@ -124,7 +124,7 @@ export interface Database extends AsyncDisposable {
    * fires, and AllocDbError `lsn_not_retained` where the log does not reach back so far (`failure.oldestLsn` is from where
    * it does), `lsn_ahead`, `log_damaged`, `engine_halted`. A reader that is slower than the log is kept
    * (`retain-log`) meets `lsn_not_retained`; it never slows the writers. To go on later, begin with the last lsn plus one.
-   * A step that waits is ended by the signal or by `close`; `return()` takes effect with the next change only.
+   * A step that waits is ended at once by the signal, by `close` and by `return()`.
    */
   changes(options?: ChangesOptions): AsyncGenerator<Change, void>;
   /** Reads the counters. A halted engine answers too. */

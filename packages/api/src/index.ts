@@ -182,6 +182,7 @@ export {
   resourceIdFrom,
   resourceIdFromBigint,
 } from './ids.ts';
+export {leavable} from './leavable.ts';
 export {
   LEASE_LANES,
   LeaseRegisters,
@@ -215,6 +216,7 @@ export {
   putU64,
   putU128,
 } from './response_writers.ts';
+export {SignalFanout} from './signal_fanout.ts';
 export {utf8Bytes} from './text.ts';
 export {toJson} from './to_json.ts';
 export {createDatabase, TransportDatabase} from './transport_database.ts';

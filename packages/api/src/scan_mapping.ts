@@ -19,7 +19,7 @@ import type {ApiResponse} from './api_response.ts';
 import {checkNumber, checkU64, codeOf} from './bigint_lanes.ts';
 import {protocolError} from './command_mapping.ts';
 import {COUNT_MAX} from './constants.ts';
-import {AllocDbError, databaseError, definiteFailure} from './errors.ts';
+import {databaseError, isAllocDbError} from './errors.ts';
 import {holderId, idToBigint} from './ids.ts';
 import {fenceOf, leaseViewOf, resourceViewOf} from './read_mapping.ts';
 
@@ -86,7 +86,7 @@ export function reservationsPageOf(response: ApiResponse): ScanReservationsAnswe
 
 /**
  * What is in all pages, one by one: `read` gets the page at a position, `itemsOf` what is in it. A page is asked for when
- * the one before was taken to its end and is let go. Throws what `read` rejects with, `aborted` once the signal has fired.
+ * the one before was taken to its end and is let go. Throws what `read` rejects with, the signal's reason once it has fired.
  */
 export async function* walk<Page extends {result: 'page'; next: bigint | null}, Item>(
   read: (position: bigint) => Promise<Page | FenceNotApplied>,
@@ -95,15 +95,15 @@ export async function* walk<Page extends {result: 'page'; next: bigint | null}, 
 ): AsyncGenerator<Item, void> {
   let position: bigint | null = 0n;
   while (position !== null) {
-    const page: Page | FenceNotApplied = await read(position);
+    const page: Page | FenceNotApplied = await read(position).catch((error: unknown) => {
+      throw signal?.aborted === true && isAllocDbError(error) && error.code === 'aborted' ? signal.reason : error;
+    });
     if (page.result === 'fence_not_applied') {
       const {requiredLsn, lastAppliedLsn} = page;
       throw protocolError(`fence ${requiredLsn} is not reached by a walk, last is ${lastAppliedLsn}`, []);
     }
     for (const item of itemsOf(page)) {
-      if (signal?.aborted === true) {
-        throw new AllocDbError(definiteFailure('aborted'), 'the signal fired during the walk', {cause: signal.reason});
-      }
+      if (signal?.aborted === true) throw signal.reason;
       yield item;
     }
     position = page.next;

@@ -18,12 +18,12 @@ import {
   indefiniteFailure,
   isIndefinite,
   type OperationId,
+  type SignalFanout,
   type SubmissionFailure,
   type TransportOptions,
 } from '@allocdb/api';
 import type {LinkEnd} from './link.ts';
 import type {ResponseSink} from './response_queue.ts';
-import type {SignalFanout} from './signal_fanout.ts';
 
 /** What a call tells the dispatcher. */
 export interface CallOwner {

@@ -15,6 +15,7 @@ import {
   encodeRequest,
   type FailureCode,
   SIZE,
+  SignalFanout,
   type Transport,
   type TransportOptions,
   type Welcome,
@@ -28,7 +29,6 @@ import type {Link, LinkEnd, LinkOptions} from './link.ts';
 import {connectionFailure, type LinkOwner, openLink} from './open_link.ts';
 import type {RetryPolicy} from './options.ts';
 import type {ResponseSink} from './response_queue.ts';
-import {SignalFanout} from './signal_fanout.ts';
 
 /** What a client is doing behind the calls. A snapshot; it changes by itself. */
 export interface ClientStatus {

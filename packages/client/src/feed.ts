@@ -15,6 +15,7 @@ import {
   type FailureCode,
   FEED_END,
   type FeedEnd,
+  leavable,
   type Welcome,
 } from '@allocdb/api';
 import {backoffMs} from './backoff.ts';
@@ -179,25 +180,35 @@ export interface FeedOwner {
 }
 
 /** Change frames from an lsn on, or from now on, over as many connections as it takes. See {@link Transport.feed}. */
-export async function* networkFeed(
+export function networkFeed(
   owner: FeedOwner,
   from: bigint | null,
   signal: AbortSignalLike | null,
 ): AsyncGenerator<readonly Uint8Array[], void> {
-  const {options, policy, closed} = owner;
-  if (closed.aborted) throw new AllocDbError(definiteFailure('closed'), 'the client is closed');
   const stop = new AbortController();
+  return leavable(follow(owner, from, signal, stop), () => stop.abort());
+}
+
+/** Follows the log until `stop` fires, which happens here when the signal fires or the client is closed. */
+async function* follow(
+  {options, policy, closed}: FeedOwner,
+  from: bigint | null,
+  signal: AbortSignalLike | null,
+  stop: AbortController,
+): AsyncGenerator<readonly Uint8Array[], void> {
+  if (closed.aborted) throw new AllocDbError(definiteFailure('closed'), 'the client is closed');
   const onStop = (): void => stop.abort();
   const close = (): void => subscription?.close();
   closed.addEventListener('abort', onStop);
   signal?.addEventListener('abort', onStop);
   stop.signal.addEventListener('abort', close);
+  if (signal?.aborted) onStop();
   let position = from;
   let failures = 0;
   let failingSinceMs = 0;
   let subscription: Subscription | null = null;
   try {
-    while (!closed.aborted && !signal?.aborted && isLeft(position)) {
+    while (!stop.signal.aborted && isLeft(position)) {
       subscription = new Subscription(options, position);
       try {
         for (;;) {

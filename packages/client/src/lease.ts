@@ -43,7 +43,10 @@ export interface Lease extends AsyncDisposable {
   /** Where the grant stands in the log. */
   readonly lsn: bigint;
   readonly operation: OperationId;
-  /** Fires, with an AllocDbError `lease_lost`, at the local deadline, on a refusal that says it is over, on release. */
+  /**
+   * Fires, with an AllocDbError `lease_lost`, at the local deadline, on a refusal that says it is over, on release, and at
+   * the end of its scope unless it was confirmed. Asked for behind the deadline it has fired, however busy the process was.
+   */
   readonly signal: AbortSignal;
   /** Makes it permanent. The local deadline means nothing afterwards. */
   confirm(options?: LeaseCallOptions): Promise<ConfirmAnswer>;
@@ -78,6 +81,8 @@ class HeldLease implements Lease {
   readonly operation: OperationId;
   readonly #db: Database;
   readonly #controller: AbortController = new AbortController();
+  /** Of the monotonic clock. */
+  readonly #deadlineMs: number;
   #timer: NodeJS.Timeout | null = null;
   /** Nothing is left to give back, or it is not known whether there is. */
   #done: boolean = false;
@@ -92,10 +97,13 @@ class HeldLease implements Lease {
     this.resources = lease.resources;
     this.lsn = answer.lsn;
     this.operation = answer.operation;
-    this.#watch(deadlineMs);
+    this.#deadlineMs = deadlineMs;
+    this.#watch();
   }
 
   get signal(): AbortSignal {
+    // Who has kept the event loop from its timers and then asks is told what the clock says.
+    if (this.#timer !== null && performance.now() >= this.#deadlineMs) this.#watch();
     return this.#controller.signal;
   }
 
@@ -129,8 +137,9 @@ class HeldLease implements Lease {
     try {
       await this.release({signal: AbortSignal.timeout(DISPOSE_MS)});
     } catch (error) {
-      this.#lose('the lease was disposed of');
       if (!isAllocDbError(error)) throw error;
+    } finally {
+      this.#lose('the lease was disposed of');
     }
   }
 
@@ -138,14 +147,14 @@ class HeldLease implements Lease {
     return {reservation: this.id, holder: this.holder, epoch: this.epoch};
   }
 
-  /** Fires the signal at `deadlineMs` of the monotonic clock, which may be further away than a timer reaches. */
-  #watch(deadlineMs: number): void {
-    const leftMs = deadlineMs - performance.now();
+  /** Fires the signal at the deadline, which may be further away than a timer reaches. */
+  #watch(): void {
+    const leftMs = this.#deadlineMs - performance.now();
     if (leftMs <= 0) {
       this.#lose('the local deadline has passed');
       return;
     }
-    this.#timer = setTimeout(() => this.#watch(deadlineMs), Math.min(leftMs, TIMER_MAX_MS));
+    this.#timer = setTimeout(() => this.#watch(), Math.min(leftMs, TIMER_MAX_MS));
     this.#timer.unref();
   }
 

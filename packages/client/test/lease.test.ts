@@ -88,6 +88,19 @@ test('the local deadline comes before ttl slots have passed since the call', asy
   expect(isAllocDbError(signal?.reason) && signal.reason.code).toBe('lease_lost');
 });
 
+test('whoever asks behind the deadline is told, also where no timer could fire', async () => {
+  const lease = await acquire();
+  const {signal} = lease;
+  const now = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 400);
+  try {
+    expect(signal.aborted).toBe(false);
+    expect(lease.signal.aborted).toBe(true);
+    expect(signal.aborted).toBe(true);
+  } finally {
+    now.mockRestore();
+  }
+});
+
 test('an answer from the retry cache is trusted no longer than its deadline slot allows', async () => {
   fromRetryCache = true;
   deadlineSlot = 101n;
@@ -161,6 +174,14 @@ test('a confirmation that certainly did not happen leaves something to give back
   await expect(lease.confirm()).rejects.toMatchObject({code: 'lsn_exhausted'});
   await lease[Symbol.asyncDispose]();
   expect(seen).toEqual(['reserve_bundle', 'confirm', 'release']);
+});
+
+test('disposal fires the signal, also where the release is refused for want of room', async () => {
+  results = {release: 'operation_table_full'};
+  const lease = await acquire();
+  await lease[Symbol.asyncDispose]();
+  expect(seen).toEqual(['reserve_bundle', 'release']);
+  expect(lease.signal.aborted).toBe(true);
 });
 
 test('disposal does not throw when the release cannot be told', async () => {

@@ -64,11 +64,13 @@ describe('a walk', () => {
     await using it = await pair();
     const controller = new AbortController();
     const {signal} = controller;
-    const aborted = errorOf(take(it.client.reservations({}, {signal}), 1));
+    const reason = new Error('enough');
+    const aborted = take(it.client.reservations({}, {signal}), 1).catch((thrown: unknown) => thrown);
     const create = it.client.createResource({resource: resourceIdFrom('seat')});
     for (let i = 0; i < 2; i++) await it.connection.requests.next();
-    controller.abort();
-    expect(await aborted).toMatchObject({code: 'aborted', certainty: 'definite'});
+    controller.abort(reason);
+    expect(await aborted).toBe(reason);
+    await expect(it.client.resources({}, {signal}).next()).rejects.toBe(reason);
     it.connection.respond(NO_LEASES, committed(9n));
     expect((await create).result).toBe('created');
   });

@@ -11,10 +11,11 @@ import {
   type ApiResponse,
   definiteFailure,
   indefiniteFailure,
+  SignalFanout,
   type Transport,
   type TransportOptions,
 } from '@allocdb/api';
-import {framesOf} from './engine/engine_feed.ts';
+import {framesFrom} from './engine/engine_feed.ts';
 import type {SingleNodeEngine} from './engine/single_node_engine.ts';
 import type {SlotClock} from './engine/slot_source.ts';
 
@@ -23,6 +24,7 @@ export class EngineTransport implements Transport {
   private readonly engine: SingleNodeEngine;
   private readonly clock: SlotClock;
   private readonly onClose: () => Promise<void>;
+  private readonly signals: SignalFanout = new SignalFanout();
 
   /** `onClose` runs when the facade is closed; without it that leaves the engine as it is. */
   constructor(engine: SingleNodeEngine, clock: SlotClock, onClose: () => Promise<void> = () => Promise.resolve()) {
@@ -48,14 +50,16 @@ export class EngineTransport implements Transport {
         const message = 'the call was aborted after it was queued; its outcome is unknown';
         reject(new AllocDbError(indefiniteFailure('aborted', operationIds), message, {cause: signal.reason}));
       };
-      signal.addEventListener('abort', onAbort);
-      answered.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+      this.signals.add(signal, onAbort);
+      answered.then(resolve, reject).finally(() => this.signals.remove(signal, onAbort));
     });
   }
 
-  async *feed(from: bigint | null, signal: AbortSignalLike | null): AsyncGenerator<readonly Uint8Array[], void> {
-    if (this.engine.state === 'closed') throw closedError();
-    yield* framesOf(this.engine.changes(from), signal);
+  feed(from: bigint | null, signal: AbortSignalLike | null): AsyncGenerator<readonly Uint8Array[], void> {
+    return framesFrom(() => {
+      if (this.engine.state === 'closed') throw closedError();
+      return this.engine.changes(from);
+    }, signal);
   }
 
   close(): Promise<void> {

@@ -6,6 +6,8 @@
 import {decodeChange, definiteFailure} from '@allocdb/api';
 import type {SimDisk} from '@allocdb/wal/testing';
 import {describe, expect, test} from 'vitest';
+import {ChangeFeed} from '../src/engine/change_feed.ts';
+import {FeedPace} from '../src/engine/feed_pace.ts';
 import {EngineTransport, type SingleNodeEngine} from '../src/index.ts';
 import {createDirectoryAt} from '../src/testing/index.ts';
 import {ChangeReader, changesIn, failureOf} from './change_reader.ts';
@@ -45,6 +47,15 @@ async function cutLog(engine: SingleNodeEngine): Promise<void> {
     for (let i = 0; i < 8; i++) engine.handleApiRequest(batch(20, 1n));
     await engine.checkpoint();
   }
+}
+
+/** A feed for which time flies: each reading of it ends behind one frame, and so one of them where a segment ends. */
+function frameByFrame(engine: SingleNodeEngine, from: bigint): ChangeFeed {
+  let nowMs = 0;
+  const scheduler = {endOfTurn: (action: () => void) => void setImmediate(action), sleep: () => turns(1)};
+  const host = {frames: () => 0, isBusy: () => false};
+  const pace = new FeedPace(host, {...scheduler, later: () => () => undefined}, () => ++nowMs);
+  return ChangeFeed.open({wal: engine.directory.wal, shard: engine.db.shard, pace}, from);
 }
 
 const lsns = (from: bigint, to: bigint): bigint[] =>
@@ -191,6 +202,26 @@ describe('a feed that is passed by truncation', () => {
     const reader = new ChangeReader(engine.changes(oldestLsn));
     await reader.reach(engine.durableLsn ?? 0n);
     expect(reader.lsns).toEqual(lsns(oldestLsn, engine.durableLsn ?? 0n));
+    await engine.close();
+  });
+
+  test('at the very end of what went: it has missed nothing and goes on', async () => {
+    const {engine} = setUp(5);
+    const {wal} = engine.directory;
+    while (wal.segments.length < 2) engine.handleApiRequest(batch(20, 1n));
+    const border = wal.segments[1]?.firstLsn ?? 0n;
+    const feed = frameByFrame(engine, 1n);
+    const seen: bigint[] = [];
+    const read = async (): Promise<void> =>
+      void seen.push(...changesIn((await feed.next()) ?? new Uint8Array(0)).map(({lsn}) => lsn));
+    while (feed.nextLsn < border) await read();
+    expect(feed.nextLsn).toBe(border);
+    expect(wal.truncateBefore(border)).toBe(1);
+    while (feed.nextLsn <= (engine.durableLsn ?? 0n)) await read();
+    expect(seen).toEqual(lsns(1n, engine.durableLsn ?? 0n));
+    expect(wal.metrics.pins).toBe(1);
+    feed.close();
+    expect(wal.metrics.pins).toBe(0);
     await engine.close();
   });
 

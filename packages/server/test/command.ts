@@ -55,9 +55,13 @@ export function startCommand(args: readonly string[]): ChildProcessWithoutNullSt
   return startProgram([COMMAND, ...args]);
 }
 
-/** Starts node with these arguments, as {@link startCommand} does. */
-export function startProgram(args: readonly string[], cwd?: string): ChildProcessWithoutNullStreams {
-  const child = spawn(process.execPath, args, {cwd, stdio: ['pipe', 'pipe', 'pipe']});
+/** Starts node, or another one, with these arguments, as {@link startCommand} does. */
+export function startProgram(
+  args: readonly string[],
+  cwd?: string,
+  node: string = process.execPath,
+): ChildProcessWithoutNullStreams {
+  const child = spawn(node, args, {cwd, stdio: ['pipe', 'pipe', 'pipe']});
   children.add(child);
   child.once('close', () => children.delete(child));
   // A process that ends early closes its input; what matters is its exit code and what it said.

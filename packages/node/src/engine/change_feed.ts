@@ -42,7 +42,7 @@ export interface FeedHost {
 
 export class ChangeFeed {
   private readonly host: FeedHost;
-  private readonly tail: LogTail;
+  private tail: LogTail;
   private readonly lanes: MutableLanes = new MutableLanes();
   private readonly sum: Int32Array = new Int32Array(2);
   private buffer: Uint8Array = new Uint8Array(CHUNK_BYTES + SPARE_BYTES);
@@ -77,12 +77,8 @@ export class ChangeFeed {
     this.untoldLsn = from;
     this.lanes.shardLo = host.shard.lo;
     this.lanes.shardHi = host.shard.hi;
-    const onMore = (): void => {
-      this.hasMore = true;
-      this.wake?.();
-    };
     try {
-      this.tail = host.wal.tail({from, yields: true, onMore});
+      this.tail = this.openTail();
     } catch (error) {
       throw feedErrorOf(error, host.wal);
     }
@@ -103,8 +99,8 @@ export class ChangeFeed {
         });
         if (this.closed) break;
         if (this.end > 0) return this.take();
-        if (this.failure !== null) throw this.failure;
-        if (isAtEnd && !(await this.grown())) break;
+        if (this.failure !== null) this.recover();
+        else if (isAtEnd && !(await this.grown())) break;
       }
     } catch (error) {
       this.close();
@@ -130,6 +126,27 @@ export class ChangeFeed {
     this.closed = true;
     this.tail.close();
     this.wake?.();
+  }
+
+  private openTail(): LogTail {
+    const onMore = (): void => {
+      this.hasMore = true;
+      this.wake?.();
+    };
+    return this.host.wal.tail({from: this.untoldLsn, yields: true, onMore});
+  }
+
+  /**
+   * Truncation passes whoever has not entered the next segment yet, though he may have read the last one to its end. All
+   * that is left of the log is then still to be told, and reading goes on there; anything else is thrown.
+   */
+  private recover(): void {
+    const {failure} = this;
+    const isPassed = isWalError(failure) && failure.code === 'missing_segment';
+    if (!isPassed || this.untoldLsn < this.host.wal.firstLsn) throw failure;
+    this.failure = null;
+    this.tail.close();
+    this.tail = this.openTail();
   }
 
   private take(): Uint8Array {

@@ -2,15 +2,39 @@
  * A change feed as the facade wants it: pieces of unprefixed frames, until the engine closes, the feed is given up, or a
  * signal fires, whose reason is thrown.
  */
-import type {AbortSignalLike} from '@allocdb/api';
+import {type AbortSignalLike, leavable} from '@allocdb/api';
 import {LENGTH_BYTES} from './answer_buffer.ts';
 import type {ChangeFeed} from './change_feed.ts';
 
-/** Reads a feed to its end and closes it, however the iteration ends. */
-export async function* framesOf(
+/** Reads a feed to its end and closes it, however the iteration ends; `return()` ends a step that waits. */
+export function framesOf(
   feed: ChangeFeed,
   signal: AbortSignalLike | null,
 ): AsyncGenerator<readonly Uint8Array[], void> {
+  return leavable(
+    read(() => feed, signal),
+    () => feed.close(),
+  );
+}
+
+/** As `framesOf`, of a feed that is opened when the first step is asked for, which throws what `open` throws. */
+export function framesFrom(
+  open: () => ChangeFeed,
+  signal: AbortSignalLike | null,
+): AsyncGenerator<readonly Uint8Array[], void> {
+  let feed: ChangeFeed | null = null;
+  const opened = (): ChangeFeed => {
+    feed = open();
+    return feed;
+  };
+  return leavable(read(opened, signal), () => feed?.close());
+}
+
+async function* read(
+  open: () => ChangeFeed,
+  signal: AbortSignalLike | null,
+): AsyncGenerator<readonly Uint8Array[], void> {
+  const feed = open();
   const close = (): void => feed.close();
   signal?.addEventListener('abort', close);
   if (signal?.aborted) close();

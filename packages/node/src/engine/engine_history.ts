@@ -30,16 +30,20 @@ export async function readHistory(
   const {signal} = options;
   signal?.throwIfAborted();
   const known = await knownOf(host, query.resource);
-  const steps = historySteps(new EngineLog(host, options, known), query);
+  let steps: Generator<number, HistoryReport> | null = null;
   try {
     for (;;) {
-      const step = await inTurn(host.pace, () => steps.next());
+      const step = await inTurn(host.pace, () => {
+        // Where the log begins is looked up in the turn that opens it: a checkpoint may cut it while the turn is waited for.
+        steps ??= historySteps(new EngineLog(host, options, known), query);
+        return steps.next();
+      });
       if (step.done === true) return step.value;
       signal?.throwIfAborted();
     }
   } finally {
     // Left early, it closes what it reads from.
-    steps.return(undefined as never);
+    (steps as Generator<number, HistoryReport> | null)?.return(undefined as never);
   }
 }
 
@@ -90,9 +94,10 @@ class EngineLog implements HistorySource {
   }
 
   /** Known is the resource that was asked about; what else an operation names is told by the log alone. */
-  known({resources}: Subjects): KnownState | null {
+  known({resources}: Subjects, from: bigint): KnownState | null {
     const {state} = this;
-    return state !== null && resources.every(id => state.resources.has(id)) ? state : null;
+    if (state === null || state.lsn < from - 1n) return null;
+    return resources.every(id => state.resources.has(id)) ? state : null;
   }
 
   read(from: bigint): LogCursor {

@@ -2,7 +2,7 @@
  * One listener for each signal, however many calls share it: a request handler's signal often guards dozens of calls,
  * and Node warns of a leak at the eleventh listener. A signal is let go of with the last call that uses it.
  */
-import type {AbortSignalLike} from '@allocdb/api';
+import type {AbortSignalLike} from './answers.ts';
 
 interface Group {
   listener: () => void;
@@ -22,6 +22,7 @@ export class SignalFanout {
     const members = new Set([onAbort]);
     const listener = (): void => {
       this.#groups.delete(signal);
+      signal.removeEventListener('abort', listener);
       for (const member of members) member();
     };
     signal.addEventListener('abort', listener);
