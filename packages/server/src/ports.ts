@@ -6,6 +6,7 @@ import {join} from 'node:path';
 import {createDatabase} from '@allocdb/api';
 import {EngineTransport, lastSlotOf, type MonotonicSlotClock, type SingleNodeEngine} from '@allocdb/node';
 import type {AccessList} from './access/access_list.ts';
+import {defaultAnonymousRole} from './access/roles.ts';
 import {ROUTE_RULES} from './access/rules.ts';
 import type {HttpLimits, HttpServer, HttpTls} from './http/index.ts';
 import type {Log} from './log.ts';
@@ -20,6 +21,11 @@ export interface HttpPortOptions {
   readonly listen: ListenAddress;
   /** Answers by HTTPS, with the files of the server's TLS; default: where the server has any. */
   readonly tls?: boolean;
+  /**
+   * Answers only requests that were sent to localhost or to an address, not to another name that leads here: else a page
+   * of another site could be a client. Default: where everybody is let in, on a loopback address.
+   */
+  readonly localNamesOnly?: boolean;
   /** Bounds, where they are to differ from the defaults. */
   readonly limits?: Partial<HttpLimits>;
 }
@@ -147,6 +153,7 @@ async function httpOf(
     database: createDatabase(new EngineTransport(engine, slots)),
     access,
     log,
+    localNamesOnly: port.localNamesOnly ?? (access.isOpen && defaultAnonymousRole(port.listen.host) !== null),
     slotDurationMs: slotMs,
     limits: {maxConnections, ...port.limits},
     tls: source === null ? null : pemOf(source),

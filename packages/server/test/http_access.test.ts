@@ -130,6 +130,24 @@ describe('a route', () => {
     const own = await ask(http, 'POST /v1/resources', {body: {id: id(1)}, headers: {'sec-fetch-site': 'same-origin'}});
     expect(own.status).toBe(201);
   });
+
+  test('goes by the origin of a page where the browser says nothing else, unless the page has a token', async () => {
+    const http = await startHttp();
+    const revoke = `POST /v1/reservations/${id(1)}/revoke`;
+    for (const origin of ['http://page.example', 'null', `http://127.0.0.1:${http.port + 1}`]) {
+      expect(codeOf(await ask(http, revoke, {headers: {origin}}))).toBe('cross_site');
+      expect((await ask(http, 'GET /v1/resources', {headers: {origin}})).status).toBe(200);
+    }
+    expect(http.engine.durableLsn).toBeNull();
+    expect(codeOf(await ask(http, revoke, {headers: {origin: http.origin}}))).toBe('reservation_not_found');
+    // As through a proxy that asks by another name.
+    const proxied = {origin: 'https://db.example', 'sec-fetch-site': 'same-origin'};
+    expect(codeOf(await ask(http, revoke, {headers: proxied}))).toBe('reservation_not_found');
+    const tokens = people();
+    const closed = await startHttp({tokens: tokens.tokens});
+    const sent = await ask(closed, revoke, {token: tokens.operate, headers: {origin: 'https://db.example'}});
+    expect(codeOf(sent)).toBe('reservation_not_found');
+  });
 });
 
 describe('a batch', () => {
@@ -155,7 +173,7 @@ describe('a rate', () => {
   const limited = generateToken();
   const LIMITED = limited.hashLine('limited', 'operate');
 
-  test('bounds commands, alone and in batches, not reads; and says when to come again', async () => {
+  test('bounds commands, alone and in batches, and says when to come again', async () => {
     const http = await startHttp({tokens: `${LIMITED} rate=2`});
     const create = (number: number) => ask(http, 'POST /v1/resources', {body: {id: id(number)}, token: limited.token});
     const commands = [1, 2, 3, 4].map(number => ({command: 'create_resource', resource: id(number)}));
@@ -169,8 +187,26 @@ describe('a rate', () => {
     expect(wait).toBeLessThanOrEqual(1000);
     expect(refused.headers.get('retry-after')).toBe('1');
     expect(codeOf(await ask(http, 'POST /v1/batch', {body: {commands}, token: limited.token}))).toBe('rate_limited');
-    expect((await ask(http, 'GET /v1/resources', {token: limited.token})).json.resources).toHaveLength(4);
     await expect.poll(async () => (await create(5)).status, {timeout: 30_000}).toBe(201);
+  });
+
+  test('bounds reads as over TCP, and what watches the server is not held up', async () => {
+    const reader = generateToken();
+    const http = await startHttp({tokens: `${reader.hashLine('reader', 'read')} rate=1`});
+    const read = (path: string) => ask(http, `GET ${path}`, {token: reader.token});
+    const statuses = new Set<number>();
+    await expect
+      .poll(
+        async () => {
+          const answer = await read('/v1/resources');
+          statuses.add(answer.status);
+          return answer.status === 429 ? codeOf(answer) : '';
+        },
+        {timeout: 30_000},
+      )
+      .toBe('rate_limited');
+    expect(statuses).toContain(200);
+    for (const path of ['/metrics', '/v1/metrics', '/readyz', '/livez']) expect((await read(path)).status).toBe(200);
   });
 });
 

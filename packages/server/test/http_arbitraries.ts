@@ -38,10 +38,14 @@ function valueOfType(type: string, part: Part, ids: readonly string[]): fc.Arbit
   }
 }
 
+/** By pattern: a document has few, and to make one costs more than what is drawn from it. */
+const matchings = new Map<string, fc.Arbitrary<string>>();
+
 function textOf({pattern}: {pattern?: string}, ids: readonly string[]): fc.Arbitrary<string> {
   if (pattern === undefined) return fc.string();
   const form = new RegExp(pattern);
-  const matching = fc.stringMatching(form);
+  const matching = matchings.get(pattern) ?? fc.stringMatching(form);
+  matchings.set(pattern, matching);
   if (form.test('0'.repeat(ID_LENGTH)) && !form.test('0')) return often(fc.constantFrom(...ids), matching);
   return form.test('0') ? often(fc.nat({max: SMALL_MAX}).map(String), matching) : matching;
 }

@@ -2,8 +2,12 @@
  * What happened, over HTTP: server-sent events in lsn order, resumed by the last id, ended with a reason; and the states of
  * all resources as bytes.
  */
-import {afterEach, expect, test} from 'vitest';
+import {writeFileSync} from 'node:fs';
+import {afterEach, describe, expect, test} from 'vitest';
+import {generateToken} from '../src/access/token.ts';
 import {ask, type HttpTest, id, startHttp, stopHttp} from './http_in_process.ts';
+import {codeOf} from './http_problems.ts';
+import {RawHttp, requestText} from './http_raw.ts';
 
 afterEach(stopHttp);
 
@@ -126,6 +130,87 @@ test('a stream that cannot begin is a problem, one that cannot go on says why in
   await live.take(4);
   await server.http.stop(5000);
   for (let event = await live.next(); event !== null; event = await live.next()) expect(event.event).toBe('change');
+});
+
+describe('the streams of a name', () => {
+  test('end when its access does, and say so; those of others go on', async () => {
+    const [reader, other] = [generateToken(), generateToken()];
+    const others = other.hashLine('other', 'write');
+    const server = await startHttp({tokens: `${reader.hashLine('reader', 'read')}\n${others}\n`});
+    const bearer = (token: string) => ({authorization: `Bearer ${token}`});
+    const [revoked, kept] = await Promise.all([reader, other].map(({token}) => follow(server, '', bearer(token))));
+    writeFileSync(server.tokenFile, `${others}\n`);
+    expect(server.access.reload()).toBe(true);
+    expect(await revoked?.next()).toMatchObject({
+      event: 'end',
+      data: {code: 'unauthorized', status: 401, detail: 'the access was changed or revoked'},
+    });
+    expect(await revoked?.next()).toBeNull();
+    await ask(server, 'POST /v1/resources', {body: {id: id(1)}, token: other.token});
+    expect((await kept?.next())?.data.lsn).toBe('1');
+    await kept?.cancel();
+  });
+
+  test('are as many as it may have, and there is room again when one has ended', async () => {
+    const [reader, other] = [generateToken(), generateToken()];
+    const tokens = `${reader.hashLine('reader', 'read')}\n${other.hashLine('other', 'read')}\n`;
+    const bearer = (token: string) => ({authorization: `Bearer ${token}`});
+    for (const bound of [{limits: {maxStreamsPerPrincipal: 2}}, {sessionsMax: 2}]) {
+      const server = await startHttp({tokens, ...bound});
+      const open = await Promise.all([1, 2].map(() => follow(server, '', bearer(reader.token))));
+      const refused = await ask(server, 'GET /v1/changes', {token: reader.token});
+      expect([refused.status, codeOf(refused), refused.headers.get('retry-after')]).toEqual([
+        429,
+        'too_many_streams',
+        '1',
+      ]);
+      expect(refused.json.detail).toMatch(/^at most 2 .*streams of reader$/);
+      expect((await ask(server, 'GET /v1/resources', {token: reader.token})).status).toBe(200);
+      const others = await follow(server, '', bearer(other.token));
+      expect(others.response.status).toBe(200);
+      // One that cannot begin takes no place.
+      for (let i = 0; i < 3; i++) {
+        expect((await ask(server, 'GET /v1/changes?from=99', {token: other.token})).status).toBe(409);
+      }
+      await Promise.all([...open, others].map(each => each.cancel()));
+      await expect.poll(() => server.http.requestsInFlight, {timeout: 30_000}).toBe(0);
+      const again = await follow(server, '', bearer(reader.token));
+      expect(again.response.status).toBe(200);
+      await again.cancel();
+    }
+  });
+
+  test('do not stay when their connection goes before their turn to be answered has come', async () => {
+    const server = await startHttp({limits: {maxStreamsPerPrincipal: 2}});
+    const commands = Array.from({length: 2000}, (_, i) => ({command: 'create_resource', resource: id(i + 1)}));
+    await ask(server, 'POST /v1/batch', {body: {commands}});
+    const raw = await RawHttp.open(server.port);
+    // The second waits for the end of the first, with more than its buffers hold.
+    raw.pause();
+    raw.write(requestText('GET /v1/changes?from=1').repeat(2));
+    await expect.poll(async () => (await ask(server, 'HEAD /v1/changes')).status, {timeout: 30_000}).toBe(429);
+    raw.destroy();
+    const open: EventReader[] = [];
+    await expect
+      .poll(
+        async () => {
+          const stream = await follow(server);
+          if (stream.response.status === 200) open.push(stream);
+          else await stream.cancel();
+          return open.length;
+        },
+        {timeout: 30_000},
+      )
+      .toBe(2);
+    await Promise.all(open.map(each => each.cancel()));
+  });
+
+  test('do not stay after a HEAD', async () => {
+    const server = await startHttp({limits: {maxStreamsPerPrincipal: 1}});
+    for (let i = 0; i < 3; i++) {
+      await expect.poll(async () => (await ask(server, 'HEAD /v1/changes')).status, {timeout: 30_000}).toBe(200);
+    }
+  });
 });
 
 test('states of all resources, a byte each', async () => {

@@ -6,6 +6,7 @@ import {newOperationId, operationIdFrom} from '@allocdb/api';
 import {afterEach, describe, expect, test} from 'vitest';
 import {type Answer, ask, type HttpTest, id, startHttp, stopHttp} from './http_in_process.ts';
 import {codeOf} from './http_problems.ts';
+import {RawHttp, requestText} from './http_raw.ts';
 
 afterEach(stopHttp);
 
@@ -74,6 +75,33 @@ describe('a key', () => {
       {in: 'header', pointer: '/idempotency-key', detail: 'must be 1 to 256 visible ASCII characters'},
     ]);
     expect((await ask(http, 'GET /v1/resources')).json.resources).toEqual([]);
+  });
+
+  test('that stands twice is refused, and nothing was done', async () => {
+    const http = await startHttp();
+    const raw = await RawHttp.open(http.port);
+    const twice = 'one\r\nidempotency-key: two';
+    raw.write(requestText('POST /v1/resources', {id: id(1)}, {'idempotency-key': twice}));
+    const [response] = await raw.take(1);
+    expect(JSON.parse(response?.body ?? '')).toMatchObject({
+      status: 400,
+      code: 'invalid_request',
+      category: 'definite',
+      errors: [{in: 'header', pointer: '/idempotency-key', detail: 'must be 1 to 256 visible ASCII characters'}],
+    });
+    expect(http.engine.durableLsn).toBeNull();
+    raw.destroy();
+  });
+
+  test('that was used for another body is refused, names where that stands, and does nothing', async () => {
+    const http = await startHttp();
+    const create = (number: number) => ask(http, 'POST /v1/resources', {body: {id: id(number)}, key: 'order-4711'});
+    const first = await create(1);
+    const other = await create(2);
+    expect([other.status, other.json.code, other.json.category]).toEqual([409, 'operation_conflict', 'definite']);
+    expect(other.json).toMatchObject({lsn: first.json.lsn, operation: first.json.operation});
+    expect((await ask(http, `GET /v1/resources/${id(2)}`)).status).toBe(404);
+    expectReplay(first, await create(1));
   });
 
   test('that is left out is fresh every time, and the answer names it', async () => {

@@ -36,6 +36,8 @@ export interface HttpTestOptions {
   readonly database?: (database: Database) => Database;
   /** Milliseconds of the clock of slots. */
   readonly clockSource?: () => number;
+  /** Connections and streams of one name. */
+  readonly sessionsMax?: number;
   /** Where backups go; none may be made without it. */
   readonly backupDir?: string;
   /** A free one unless given. */
@@ -52,6 +54,8 @@ export interface HttpTest {
   readonly port: number;
   readonly origin: string;
   readonly events: LogEvent[];
+  /** Why connections have ended other than in order. */
+  readonly ends: string[];
 }
 
 const running = new Set<{stop(): Promise<void>}>();
@@ -59,6 +63,7 @@ const running = new Set<{stop(): Promise<void>}>();
 /** Starts a port on a free one of the loopback address. */
 export async function startHttp(options: HttpTestOptions = {}): Promise<HttpTest> {
   const events: LogEvent[] = [];
+  const ends: string[] = [];
   const log = pino(
     {base: null, level: options.logLevel ?? 'debug'},
     {write: line => events.push(JSON.parse(line) as LogEvent)},
@@ -81,7 +86,7 @@ export async function startHttp(options: HttpTestOptions = {}): Promise<HttpTest
   const access = AccessList.open({
     tokenFile: tokenFile === '' ? null : tokenFile,
     anonymousRole: options.anonymousRole === undefined ? 'operate' : options.anonymousRole,
-    sessionsMax: 100,
+    sessionsMax: options.sessionsMax ?? 100,
     log,
   });
   const database = createDatabase(new EngineTransport(engine, clock));
@@ -99,6 +104,7 @@ export async function startHttp(options: HttpTestOptions = {}): Promise<HttpTest
     history: (query, signal) => engine.history(query, {slotMs: SLOT_MS, signal}),
     metrics: () => Promise.resolve({contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'up 1\n'}),
     readiness: () => options.readiness ?? {ready: true, reasons: []},
+    onConnectionEnd: reason => ends.push(reason),
   };
   const http = createHttpServer(host, options.server);
   const stop = async (): Promise<void> => {
@@ -109,7 +115,7 @@ export async function startHttp(options: HttpTestOptions = {}): Promise<HttpTest
   running.add({stop});
   const {port} = await http.listen({host: '127.0.0.1', port: options.port ?? 0});
   const origin = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
-  return {http, engine, access, tokenFile, port, origin, events};
+  return {http, engine, access, tokenFile, port, origin, events, ends};
 }
 
 /** Stops every port, closes every engine and removes what was made. */

@@ -3,7 +3,10 @@
  * notices.
  */
 import {createServer, type Server} from 'node:http';
+import {Readable} from 'node:stream';
 import {afterEach, describe, expect, test} from 'vitest';
+import {ROUTE_RULES} from '../src/access/index.ts';
+import type {Routes} from '../src/http/index.ts';
 import {until} from './command.ts';
 import {ask, type HttpTest, id, startHttp, stopHttp} from './http_in_process.ts';
 import {codeOf} from './http_problems.ts';
@@ -129,12 +132,57 @@ describe('connections', () => {
 
   test('far too many are not accepted', async () => {
     const http = await startHttp({limits: {maxConnections: 2}});
+    const known = await Promise.all([1, 2].map(() => RawHttp.open(http.port)));
+    for (const raw of known) {
+      raw.write(READ);
+      expect((await raw.take(1))[0]?.status).toBe(200);
+    }
     const raws = await Promise.all(Array.from({length: 100}, () => RawHttp.open(http.port)));
-    await until(() => raws.filter(({isClosed}) => isClosed).length >= 34, 'those beyond the bound to be closed');
+    await until(() => raws.filter(({isClosed}) => isClosed).length >= 36, 'those beyond the bound to be closed');
     expect(http.http.connectionCount).toBe(66);
-    for (const raw of raws) raw.destroy();
+    for (const raw of [...raws, ...known]) raw.destroy();
     await until(() => http.http.connectionCount === 0, 'all to be gone');
     await expectServed(http);
+  });
+
+  test('on which nobody was let in give way to new ones while they are idle, the oldest first', async () => {
+    const http = await startHttp({limits: {maxConnections: 3}});
+    const known = await RawHttp.open(http.port);
+    known.write(READ);
+    expect((await known.take(1))[0]?.status).toBe(200);
+    const busy = await RawHttp.open(http.port);
+    busy.write(requestText('POST /v1/resources', {id: id(1)}).slice(0, -1));
+    await until(() => http.http.requestsInFlight === 1, 'the request to have begun');
+    // What everybody may ask for tells nothing of who it is.
+    const silent = await RawHttp.open(http.port);
+    silent.write(LIVE);
+    expect((await silent.take(1))[0]?.status).toBe(200);
+    const dripping = await RawHttp.open(http.port);
+    dripping.write('GET /v1/resources HTTP/1.1\r\nhost: ');
+    await silent.closed();
+    const honest = await RawHttp.open(http.port);
+    honest.write(READ);
+    expect((await honest.take(1))[0]?.status).toBe(200);
+    await dripping.closed();
+    busy.write('}');
+    expect((await busy.take(1))[0]?.status).toBe(201);
+    known.write(READ);
+    expect((await known.take(2))[1]?.status).toBe(200);
+    // All of them are known by now.
+    const tooMany = await RawHttp.open(http.port);
+    tooMany.write(READ);
+    expect(rawCode((await tooMany.take(1))[0])).toBe('too_many_connections');
+    for (const raw of [known, busy, honest]) raw.destroy();
+    await until(() => http.http.connectionCount === 0, 'all to be gone');
+    await expectServed(http);
+  });
+
+  test('of strangers, however many, shut nobody out', async () => {
+    const http = await startHttp({limits: {maxConnections: 20}});
+    const strangers = await Promise.all(Array.from({length: 200}, () => RawHttp.open(http.port)));
+    for (let i = 0; i < 5; i++) expect((await ask(http, 'GET /v1/resources')).status).toBe(200);
+    for (const raw of strangers) raw.destroy();
+    await until(() => http.http.connectionCount <= 5, 'the strangers to be gone');
   });
 
   test('are closed in order after so many requests', async () => {
@@ -198,6 +246,26 @@ describe('requests in flight', () => {
     // What it had sent was taken, and is done.
     await expect.poll(async () => (await ask(http, 'GET /v1/metrics')).json.last_applied_lsn).not.toBeNull();
   });
+});
+
+test('answers that wait behind others let go of what they are made of when their connection is gone', async () => {
+  const made: Readable[] = [];
+  const large: Routes = app => {
+    app.get('/large', (_request, reply) => {
+      const body = Readable.from(Array.from({length: 100}, () => 'x'.repeat(100_000)));
+      made.push(body);
+      reply.header('content-type', 'text/plain').send(body as never);
+    });
+  };
+  const http = await startHttp({server: {routes: [large], rules: {...ROUTE_RULES, 'GET /large': 'public'}}});
+  const raw = await RawHttp.open(http.port);
+  raw.pause();
+  raw.write(requestText('GET /large').repeat(20));
+  await until(() => made.length === 20, 'all to be under way');
+  raw.destroy();
+  await until(() => made.every(({destroyed}) => destroyed), 'all to be closed');
+  expect(http.http.requestsInFlight).toBe(0);
+  await expectServed(http);
 });
 
 describe('bytes that are no request', () => {

@@ -4,6 +4,7 @@
  */
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {ROUTE_RULES} from '../src/access/index.ts';
+import {PROBLEM_CODES, PROBLEMS} from '../src/http/problem_table.ts';
 import {type Answer, ask, type HttpTest, id, type Sending, startHttp, stopHttp} from './http_in_process.ts';
 import {OpenApiDocument, type Operation, type Part} from './openapi_document.ts';
 
@@ -147,6 +148,22 @@ const EXCHANGES: readonly Exchange[] = [
   ['GET', '/readyz?verbose', '/readyz'],
   ['GET', '/openapi.json', '/openapi.json'],
 ];
+
+test('whatever passes says when, and the document says so of every route that may answer it', () => {
+  const passing = PROBLEM_CODES.filter(code => PROBLEMS[code].retryAfter !== undefined);
+  // What does not pass by waiting: somebody has to do something first.
+  const lasting = ['lsn_exhausted', 'engine_halted', 'storage_failure', 'log_damaged'];
+  const busy = PROBLEM_CODES.filter(code => [429, 503].includes(PROBLEMS[code].status));
+  expect(busy.filter(code => !lasting.includes(code)).sort()).toEqual([...passing].sort());
+  for (const {method, path, operation} of document.operations) {
+    for (const [status, response] of Object.entries(operation['responses'] as Part)) {
+      const {description, headers = {}} = response as {description: string; headers?: Part};
+      const mayPass = passing.some(code => description.includes(`\`${code}\``));
+      expect([method, path, status, 'Retry-After' in headers]).toEqual([method, path, status, mayPass]);
+      expect('WWW-Authenticate' in headers).toBe(status === '401');
+    }
+  }
+});
 
 describe('what is answered', () => {
   test('is what the document says of it, for every route', async () => {

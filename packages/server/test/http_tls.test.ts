@@ -114,6 +114,27 @@ describe('a port with a certificate', () => {
 });
 
 describe('a handshake', () => {
+  test('that fails is counted, whatever the log keeps back', async () => {
+    const http = await startHttp({tls: ours});
+    for (let i = 0; i < 3; i++) {
+      const raw = await RawHttp.open(http.port);
+      raw.write(requestText('GET /livez'));
+      await raw.closed();
+    }
+    await until(() => http.ends.length === 3, 'three failures to be counted');
+    expect(new Set(http.ends)).toEqual(new Set(['tls_handshake']));
+  });
+
+  test('that never ends shuts nobody out, however many there are', async () => {
+    const http = await startHttp({tls: ours, limits: {maxConnections: 20, headerTimeoutMs: 600_000}});
+    const strangers = await Promise.all(Array.from({length: 200}, () => RawHttp.open(http.port)));
+    for (let i = 0; i < 5; i++) {
+      expect((await askSecurely(http, 'GET', '/v1/resources', '', agentOf(false))).status).toBe(200);
+    }
+    expect(http.ends).toContain('tls_handshake');
+    for (const raw of strangers) raw.destroy();
+  });
+
   test('that never ends is ended, however often a byte of it comes', async () => {
     const http = await startHttp({tls: ours, limits: {headerTimeoutMs: 300, requestTimeoutMs: 300}});
     const raw = await RawHttp.open(http.port);

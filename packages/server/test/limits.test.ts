@@ -51,6 +51,38 @@ describe('a hello', () => {
   });
 });
 
+describe('connections without a hello', () => {
+  test('give way to new ones, the oldest first, and are told so; who has said it stays', async () => {
+    const {port, events} = await startServer({maxConnections: 2, limits: {helloTimeoutMs: 600_000}});
+    const known = await Peer.open(port);
+    const [silent, dripping] = [await Peer.connect(port), await Peer.connect(port)];
+    dripping.socket.write(hello().subarray(0, 7));
+    expect(await silent.error()).toEqual({
+      code: CONNECTION_ERROR.TOO_MANY_CONNECTIONS,
+      text: 'no hello arrived, and the place was needed',
+    });
+    const honest = await Peer.open(port);
+    expect((await dripping.error()).code).toBe(CONNECTION_ERROR.TOO_MANY_CONNECTIONS);
+    expect(await known.ask(create(1n))).toMatchObject([{resultCode: 'ok'}]);
+    expect(await honest.ask(create(2n))).toMatchObject([{resultCode: 'ok'}]);
+    await until(() => events.filter(each => each['reason'] === 'too_many_connections').length === 2, 'the log');
+    const third = await Peer.connect(port);
+    expect(await third.error()).toMatchObject({text: 'at most 2 connections'});
+    await Promise.all([known, silent, dripping, honest, third].map(peer => peer.close()));
+  });
+
+  test('shut nobody out, however many they are', async () => {
+    const {port} = await startServer({maxConnections: 20, limits: {helloTimeoutMs: 600_000}});
+    const strangers = await Promise.all(Array.from({length: 200}, () => Peer.connect(port)));
+    for (let i = 1n; i <= 5n; i++) {
+      const honest = await Peer.open(port);
+      expect(await honest.ask(create(i))).toMatchObject([{resultCode: 'ok'}]);
+      await honest.close();
+    }
+    await Promise.all(strangers.map(peer => peer.close()));
+  });
+});
+
 /** Tries until the server has noticed that somebody has left. */
 async function openWhenThereIsRoom(port: number, token: string): Promise<Peer> {
   for (;;) {
@@ -190,6 +222,23 @@ describe('with TLS', () => {
     }
     expect(events.some(event => event.event === 'connection_ended')).toBe(false);
     await peer.close();
+  });
+
+  test('handshakes that never end shut nobody out either', async () => {
+    const {port, events} = await startServer({
+      tls: tlsFiles(),
+      maxConnections: 20,
+      limits: {helloTimeoutMs: 600_000},
+    });
+    const strangers = await Promise.all(Array.from({length: 200}, () => Peer.connect(port)));
+    for (const each of strangers.slice(0, 30)) each.socket.write(Uint8Array.of(0x16, 3, 1));
+    for (let i = 1n; i <= 5n; i++) {
+      const honest = await Peer.open(port, '', trust);
+      expect(await honest.ask(create(i))).toMatchObject([{resultCode: 'ok'}]);
+      await honest.close();
+    }
+    expect(events).toContainEqual(expect.objectContaining({event: 'tls_handshake_failed', reason: 'gave way'}));
+    await Promise.all(strangers.map(peer => peer.close()));
   });
 
   test('a connection without a word is ended, and one more than allowed is told so', async () => {

@@ -69,6 +69,11 @@ export class AccessList {
     else log.warn({event: 'access', anonymousRole, advice: 'nobody is let in without a token file'});
   }
 
+  /** Whether everybody is let in who can reach the server. */
+  get isOpen(): boolean {
+    return this.#anonymous !== null;
+  }
+
   /**
    * Who this is; null when it is nobody that is let in. A token that is presented decides alone; the certificate counts
    * when there is none.

@@ -9,9 +9,21 @@ import {decodeChange, isAllocDbError} from '@allocdb/api';
 import {type ChangeFeed, framesOf} from '@allocdb/node';
 import {changeJson, eventText} from './change_json.ts';
 import {problemOfFailure} from './failures.ts';
+import type {Problem} from './problem.ts';
 
 /** Well below the shortest time after which proxies end what does not move. */
 const HEARTBEAT_MS = 15_000;
+
+/** Reason of a signal that ends a stream for a problem, of which its reader is told. */
+export class StreamEnd extends Error {
+  override readonly name: string = 'StreamEnd';
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.detail);
+    this.problem = problem;
+  }
+}
 
 /** A stream of events that ends with the feed, or when the signal fires; what ends it early is its last event. */
 export function changeStream(feed: ChangeFeed, signal: AbortSignal): PassThrough {
@@ -36,9 +48,15 @@ async function pump(feed: ChangeFeed, signal: AbortSignal, stream: PassThrough):
     }
   } catch (error) {
     if (stream.destroyed) return;
-    if (!isAllocDbError(error)) {
-      if (!signal.aborted) stream.destroy(error as Error);
-    } else stream.write(eventText('end', {...problemOfFailure(error, {})}));
+    const problem = problemOfEnd(error, signal);
+    if (problem !== null) stream.write(eventText('end', {...problem}));
+    else if (!signal.aborted) stream.destroy(error as Error);
   }
   stream.end();
+}
+
+/** What the reader is told of the end; null where there is nothing to tell. */
+function problemOfEnd(error: unknown, {reason}: AbortSignal): Problem | null {
+  if (reason instanceof StreamEnd) return reason.problem;
+  return isAllocDbError(error) ? problemOfFailure(error, {}) : null;
 }

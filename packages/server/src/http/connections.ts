@@ -1,7 +1,8 @@
 /**
  * Connections of the port and what is under way on each: how many there are, how many requests, of all and of one
- * connection, and how a connection ends. A connection one too many is accepted and told so with its first request; a flood
- * of them is not accepted any more.
+ * connection, and how a connection ends. Where there are as many as allowed, a new one takes the place of the one that has
+ * been idle for longest of those on which nobody was let in, so that strangers shut nobody out. Where there is none, it is
+ * accepted and told so with its first request; a flood of them is not accepted any more.
  *
  * Bytes that are no request, or come too late, end their connection with a problem. It stands behind the answers to the
  * requests before it, because answers come in the order of requests and are told apart by nothing else.
@@ -20,6 +21,10 @@ const DRAIN_MS = 1000;
 interface Connection {
   readonly responses: Set<ServerResponse>;
   readonly isTooMany: boolean;
+  /** Somebody was let in on it. */
+  isKnown: boolean;
+  /** Was ended for the sake of a newer one. */
+  gaveWay: boolean;
   /** How many there were. */
   requests: number;
   /** What ends it, once the requests before it were answered. */
@@ -33,6 +38,10 @@ export class Connections {
   readonly #limits: HttpLimits;
   readonly #onOddEnd: (reason: string) => void;
   readonly #bySocket: Map<Socket, Connection> = new Map();
+  /** Those of them that are idle and not known, oldest first. */
+  readonly #strangers: Set<Socket> = new Set();
+  /** Those of them that are not too many. */
+  #admitted: number = 0;
   #inFlight: number = 0;
   #isEnding: boolean = false;
 
@@ -55,10 +64,16 @@ export class Connections {
   watch(server: Server, event: 'connection' | 'secureConnection'): void {
     server.maxConnections = this.#limits.maxConnections + REFUSED_CONNECTIONS;
     server.on(event, (socket: Socket) => {
-      const isTooMany = this.#bySocket.size >= this.#limits.maxConnections;
+      const isTooMany = this.#admitted >= this.#limits.maxConnections && !this.#makeRoom();
+      if (!isTooMany) {
+        this.#admitted++;
+        this.#strangers.add(socket);
+      }
       this.#bySocket.set(socket, {
         responses: new Set(),
         isTooMany,
+        isKnown: false,
+        gaveWay: false,
         requests: 0,
         last: null,
         isEnded: false,
@@ -68,11 +83,32 @@ export class Connections {
     });
   }
 
+  /** Somebody was let in on this connection: it keeps its place from now on. */
+  know({socket}: IncomingMessage): void {
+    const connection = this.#bySocket.get(socket);
+    if (connection !== undefined) connection.isKnown = true;
+  }
+
+  /** Ends the connection that has been idle for longest of those on which nobody was let in; false without any. */
+  #makeRoom(): boolean {
+    for (const socket of this.#strangers) {
+      const connection = this.#bySocket.get(socket);
+      this.#strangers.delete(socket);
+      if (connection === undefined) continue;
+      connection.gaveWay = true;
+      this.#admitted--;
+      socket.destroy();
+      return true;
+    }
+    return false;
+  }
+
   /** Counts a request in, until its answer is finished; answers what is too many, if anything is. */
   enter({socket}: IncomingMessage, response: ServerResponse): Problem | null {
     const connection = this.#bySocket.get(socket);
     if (connection === undefined) return null;
     connection.responses.add(response);
+    this.#strangers.delete(socket);
     this.#inFlight++;
     response.once('close', () => this.#leave(socket, connection, response));
     connection.requests++;
@@ -114,21 +150,34 @@ export class Connections {
   #leave(socket: Socket, connection: Connection, response: ServerResponse): void {
     if (!connection.responses.delete(response)) return;
     this.#inFlight--;
+    const isStranger = !connection.isKnown && !connection.isTooMany && connection.responses.size === 0;
+    if (isStranger && this.#bySocket.has(socket)) this.#strangers.add(socket);
     // An answer that had begun before the end was asked for has promised to keep the connection.
     if (this.#isEnding && connection.responses.size === 0) socket.end();
     if (connection.last !== null) this.#endIfAnswered(socket, connection, connection.last);
     else if (this.#isEnding && connection.responses.size === 0) endGently(socket);
   }
 
-  /** Answers that were waiting behind others are never finished when their connection is gone. */
+  /**
+   * Answers that were waiting behind others are never finished when their connection is gone, and node tells nobody: it is
+   * told here, so that the files and feeds that they are made of are closed.
+   */
   #onClose(socket: Socket): void {
     const connection = this.#bySocket.get(socket);
     this.#bySocket.delete(socket);
-    if (connection?.isTooMany) this.#onOddEnd('too_many_connections');
+    this.#strangers.delete(socket);
+    if (connection?.isTooMany === false && !connection.gaveWay) this.#admitted--;
+    if (connection?.isTooMany || connection?.gaveWay) this.#onOddEnd('too_many_connections');
     else if (connection?.last) this.#onOddEnd(connection.last.code);
     else if (connection?.hasFailed) this.#onOddEnd('socket');
     this.#inFlight -= connection?.responses.size ?? 0;
+    const unfinished = [...(connection?.responses ?? [])];
     connection?.responses.clear();
+    for (const response of unfinished) {
+      if (response.socket !== null) continue;
+      response.destroy();
+      response.emit('close');
+    }
   }
 
   /** A request that has not arrived as a whole has no answer to wait for; one whose answer has begun has no other. */

@@ -2,20 +2,16 @@
  * What every request passes before its route sees it, in this order: is there room for it, is it HTTP as the port speaks
  * it, does its route exist. Nothing of a body is read before that, nor before the access of the route (route_access.ts).
  */
+import type {IncomingHttpHeaders} from 'node:http';
+import {isIP} from 'node:net';
 import type {FastifyReply, FastifyRequest} from 'fastify';
-import type {Connections} from './connections.ts';
 import type {HttpApp, HttpContext} from './http_app.ts';
 import {type Problem, problemOf, sendProblem} from './problem.ts';
 import {SECURITY_HEADERS} from './security_headers.ts';
 
 /** Puts the gate in front of every request. `registered` is the list of routes, as `GET /path/:parameter`. */
-export function addGate(
-  app: HttpApp,
-  context: HttpContext,
-  connections: Connections,
-  registered: readonly string[],
-): void {
-  const {stopping, limits} = context;
+export function addGate(app: HttpApp, context: HttpContext, registered: readonly string[]): void {
+  const {host, stopping, limits, connections} = context;
   let paths: readonly Path[] | null = null;
 
   function refusal(request: FastifyRequest, reply: FastifyReply): Problem | null {
@@ -27,13 +23,20 @@ export function addGate(
     if (raw.headers.host === undefined && raw.httpVersion !== '1.0') {
       return problemOf('malformed_http', {detail: 'the header Host is missing'});
     }
+    if (
+      host.localNamesOnly === true &&
+      !isLocalName(raw.headers.host) &&
+      request.routeOptions.config.isVital !== true
+    ) {
+      return problemOf('foreign_host');
+    }
     if (is404) {
       paths ??= registered.map(pathOf);
       return unrouted(request, reply, paths);
     }
     if (request.method === 'GET' || request.method === 'HEAD') return null;
     // No page of another site makes a browser send commands to a server that lets this machine in without a token.
-    if (isCrossSite(raw.headers['sec-fetch-site'])) return problemOf('cross_site');
+    if (isCrossSite(raw.headers)) return problemOf('cross_site');
     const encoding = raw.headers['content-encoding'];
     return encoding === undefined || encoding === 'identity' ? null : problemOf('unsupported_media_type');
   }
@@ -46,8 +49,23 @@ export function addGate(
   });
 }
 
-function isCrossSite(site: string | string[] | undefined): boolean {
-  return site === 'cross-site' || site === 'same-site';
+/**
+ * Whether a header Host names this machine as nobody else can: as localhost, or by an address. A page of another site can
+ * have its own name resolved to a loopback address, and is then of the same origin as what answers there (DNS rebinding).
+ */
+function isLocalName(host = 'localhost'): boolean {
+  const name = host.replace(/:\d*$/, '').toLowerCase();
+  return name === 'localhost' || name.endsWith('.localhost') || isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0;
+}
+
+/**
+ * By what browsers say. Where they do not say how a page is related, which they only do for addresses that they trust, its
+ * origin tells; but not for a request with a token, which no other page has, behind a proxy that names another host.
+ */
+function isCrossSite(headers: IncomingHttpHeaders): boolean {
+  const {'sec-fetch-site': site, origin, host, authorization} = headers;
+  if (site !== undefined) return site === 'cross-site' || site === 'same-site';
+  return origin !== undefined && authorization === undefined && origin.replace(/^https?:\/\//, '') !== host;
 }
 
 /** A registered route, its path in parts. */

@@ -7,6 +7,7 @@ import type {OperationId} from '@allocdb/api';
 import type {TypeBoxTypeProvider} from '@fastify/type-provider-typebox';
 import type {FastifyBaseLogger, FastifyInstance} from 'fastify';
 import type {Principal} from '../access/index.ts';
+import type {Connections} from './connections.ts';
 import type {HttpHost, HttpLimits} from './http_host.ts';
 import type {ProblemCode} from './problem_table.ts';
 import type {RouteKind} from './responses.ts';
@@ -44,6 +45,7 @@ export type HttpApp = FastifyInstance<Server, IncomingMessage, ServerResponse, F
 export interface HttpContext {
   readonly host: HttpHost;
   readonly limits: HttpLimits;
+  readonly connections: Connections;
   /** Fires when the port is to stop: an answer without end must end then. */
   readonly stopping: AbortSignal;
 }

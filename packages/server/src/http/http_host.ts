@@ -36,6 +36,8 @@ export interface HttpHost {
   readonly database: Database;
   readonly access: Pick<AccessList, 'authenticate'>;
   readonly log: Log;
+  /** Answers only what was sent to localhost or to an address (`foreign_host` otherwise), whatever that resolves to. */
+  readonly localNamesOnly?: boolean;
   readonly slotDurationMs: number;
   readonly limits?: Partial<HttpLimits>;
   /** Answers by HTTPS; without it by HTTP. */
@@ -79,6 +81,8 @@ export interface HttpLimits {
   readonly maxInFlight: number;
   /** Requests of one connection, sent ahead, whose answer is not finished. */
   readonly maxInFlightPerConnection: number;
+  /** Change streams that may be open in one name. */
+  readonly maxStreamsPerPrincipal: number;
   /** After so many requests a connection is closed in order; 0 for never. */
   readonly maxRequestsPerConnection: number;
   /** Most commands in a batch. */
@@ -100,6 +104,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   maxConnections: 1000,
   maxInFlight: 1024,
   maxInFlightPerConnection: 64,
+  maxStreamsPerPrincipal: 128,
   maxRequestsPerConnection: 0,
   maxBatch: 8192,
   headerTimeoutMs: 10_000,

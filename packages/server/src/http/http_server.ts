@@ -8,7 +8,7 @@ import type {Server as HttpsServer} from 'node:https';
 import type {TypeBoxTypeProvider} from '@fastify/type-provider-typebox';
 import {type FastifyError, fastify} from 'fastify';
 import {ROUTE_RULES} from '../access/index.ts';
-import type {ListenAddress} from '../net/tcp_server.ts';
+import {LISTEN_BACKLOG, type ListenAddress} from '../net/tcp_server.ts';
 import {Connections} from './connections.ts';
 import {isFault, problemOfError} from './failures.ts';
 import {addGate} from './gate.ts';
@@ -16,7 +16,7 @@ import type {HttpApp, HttpContext, Routes} from './http_app.ts';
 import {DEFAULT_HTTP_LIMITS, type HttpHost, type HttpTls} from './http_host.ts';
 import {createNodeServer, secureContextOf} from './node_server.ts';
 import {addOpenApi, openApiRoute} from './openapi.ts';
-import {sendProblem} from './problem.ts';
+import {problemOf, sendProblem} from './problem.ts';
 import {addRequestLog} from './request_log.ts';
 import {guardRoutes, type RouteRules} from './route_access.ts';
 import {batchRoutes} from './routes/batch.ts';
@@ -71,14 +71,14 @@ const ROUTES: readonly Routes[] = [
 export function createHttpServer(host: HttpHost, options: HttpServerOptions = {}): HttpServer {
   const limits = {...DEFAULT_HTTP_LIMITS, ...host.limits};
   const stop = new AbortController();
-  const context: HttpContext = {host, limits, stopping: stop.signal};
   const connections = new Connections(limits, reason => host.onConnectionEnd?.(reason));
+  const context: HttpContext = {host, limits, connections, stopping: stop.signal};
   const registered: string[] = [];
-  const app = createApp(context, connections);
+  const app = createApp(context);
   const rules = options.rules ?? ROUTE_RULES;
   const routes = [...ROUTES, ...(options.routes ?? [])];
 
-  addGate(app, context, connections, registered);
+  addGate(app, context, registered);
   addRequestLog(app, host);
   addOpenApi(app, rules);
   app.register((child, _options, done) => {
@@ -102,7 +102,7 @@ export function createHttpServer(host: HttpHost, options: HttpServerOptions = {}
       return connections.inFlight;
     },
     async listen({host: name, port}) {
-      await app.listen({host: name, port});
+      await app.listen({host: name, port, backlog: LISTEN_BACKLOG});
       const bound = app.server.address();
       return typeof bound === 'object' && bound !== null ? {host: bound.address, port: bound.port} : {host: name, port};
     },
@@ -128,9 +128,15 @@ export function createHttpServer(host: HttpHost, options: HttpServerOptions = {}
   }
 }
 
-function createApp({host, limits}: HttpContext, connections: Connections): HttpApp {
+function createApp({host, limits, connections}: HttpContext): HttpApp {
   const app: HttpApp = fastify({
-    serverFactory: handler => createNodeServer(handler, connections, {limits, tls: host.tls ?? null, log: host.log}),
+    serverFactory: handler =>
+      createNodeServer(handler, connections, {
+        limits,
+        tls: host.tls ?? null,
+        log: host.log,
+        onHandshakeFailure: () => host.onConnectionEnd?.('tls_handshake'),
+      }),
     // The framework's own would answer ahead of the requests that are under way.
     clientErrorHandler: (error, socket) => connections.onError(error, socket),
     forceCloseConnections: 'idle',
@@ -161,6 +167,10 @@ function createApp({host, limits}: HttpContext, connections: Connections): HttpA
   app.decorateRequest('operation', null);
   app.decorateRequest('problemCode', null);
   app.decorateRequest('fault', null);
+  // For a route that finds nothing; what meets no route has been refused by the gate.
+  app.setNotFoundHandler((_request, reply) => {
+    sendProblem(reply.headers(SECURITY_HEADERS), problemOf('no_such_route'));
+  });
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = problemOfError(error, request);
     if (isFault(problem)) request.fault = error;

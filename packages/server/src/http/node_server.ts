@@ -29,12 +29,15 @@ interface PortOptions {
   readonly limits: HttpLimits;
   readonly tls: HttpTls | null;
   readonly log: Log;
+  /** Told of each TLS handshake that has failed. */
+  onHandshakeFailure(): void;
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** A server for this handler that does not listen yet; every connection of it is counted. */
-export function createNodeServer(handler: Handler, connections: Connections, {limits, tls, log}: PortOptions): Server {
+export function createNodeServer(handler: Handler, connections: Connections, port: PortOptions): Server {
+  const {limits, tls} = port;
   const {headerTimeoutMs, requestTimeoutMs, keepAliveMs, headerBytes} = limits;
   const options: ServerOptions = {
     headersTimeout: Math.min(headerTimeoutMs, requestTimeoutMs),
@@ -78,7 +81,7 @@ export function createNodeServer(handler: Handler, connections: Connections, {li
     else response.once('socket', () => response.headersSent || response.writeContinue());
     server.emit('request', request, response);
   });
-  if (tls !== null) watchHandshakes(server, headerTimeoutMs, log);
+  if (tls !== null) watchHandshakes(server, connections, port);
   connections.watch(server, tls === null ? 'connection' : 'secureConnection');
   return server;
 }
@@ -95,21 +98,30 @@ export function secureContextOf({cert, key, clientCa}: HttpTls): SecureContextOp
   };
 }
 
-/** Logs handshakes that fail, and ends those that do not end: node's own clock begins anew with every byte. */
-function watchHandshakes(server: Server, handshakeMs: number, log: Log): void {
-  const failures = new HandshakeLog(log);
-  const timers = new Map<string, NodeJS.Timeout>();
+/**
+ * Logs and counts handshakes that fail, and ends those that do not end: node's own clock begins anew with every byte. Where
+ * there are as many connections as allowed, the one that has been at it for longest gives way to a new one.
+ */
+function watchHandshakes(server: Server, connections: Connections, port: PortOptions): void {
+  const {headerTimeoutMs, maxConnections} = port.limits;
+  const failures = new HandshakeLog(port.log, undefined, port.onHandshakeFailure);
+  /** By peer, oldest first. */
+  const arriving = new Map<string, {readonly timer: NodeJS.Timeout; end(reason: string): void}>();
   const settle = (peer: string): void => {
-    clearTimeout(timers.get(peer));
-    timers.delete(peer);
+    clearTimeout(arriving.get(peer)?.timer);
+    arriving.delete(peer);
   };
   server.on('connection', (socket: Socket) => {
+    const [oldest] = arriving.values();
+    if (connections.count + arriving.size >= maxConnections) oldest?.end('gave way');
     const peer = peerOf(socket);
-    const end = (): void => {
-      failures.failed('timeout');
+    const end = (reason: string): void => {
+      settle(peer);
+      failures.failed(reason);
       socket.destroy();
     };
-    timers.set(peer, setTimeout(end, handshakeMs).unref());
+    const timer = setTimeout(() => end('timeout'), headerTimeoutMs).unref();
+    arriving.set(peer, {timer, end});
     socket.once('close', () => settle(peer));
   });
   server.on('secureConnection', (socket: TLSSocket) => settle(peerOf(socket)));

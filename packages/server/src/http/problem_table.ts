@@ -23,6 +23,7 @@ export type PortProblemCode =
   | 'unauthorized'
   | 'forbidden'
   | 'cross_site'
+  | 'foreign_host'
   | 'no_such_route'
   | 'method_not_allowed'
   | 'not_acceptable'
@@ -35,7 +36,9 @@ export type PortProblemCode =
   | 'headers_too_large'
   | 'too_many_connections'
   | 'too_many_requests_in_flight'
+  | 'too_many_streams'
   | 'no_backups'
+  | 'backup_exists'
   | 'upkeep_failed'
   | 'shutting_down'
   | 'not_ready'
@@ -172,6 +175,13 @@ const PORT_PROBLEMS: Readonly<Record<PortProblemCode, ProblemKind>> = {
       'No token or client certificate that is let in was shown. Tokens go into the Authorization header, as Bearer.',
   },
   forbidden: {status: 403, title: 'Forbidden', about: 'The role that was granted does not allow this.'},
+  foreign_host: {
+    status: 421,
+    title: 'Foreign host',
+    about:
+      'A server that lets everybody of its machine in answers only to localhost and to addresses, so that no page of ' +
+      'another site can reach it under a name of its own. Use one of these, tokens, or --anonymous-role.',
+  },
   cross_site: {status: 403, title: 'Cross-site request', about: 'A browser sent a command for a page of another site.'},
   no_such_route: {status: 404, title: 'No such route', about: 'There is nothing at this path.'},
   method_not_allowed: {status: 405, title: 'Method not allowed', about: 'The header Allow lists the methods.'},
@@ -185,7 +195,12 @@ const PORT_PROBLEMS: Readonly<Record<PortProblemCode, ProblemKind>> = {
     about: 'Bodies are application/json in UTF-8, without content encoding.',
   },
   expectation_failed: {status: 417, title: 'Expectation failed', about: 'The only expectation met is 100-continue.'},
-  rate_limited: {status: 429, title: 'Rate limited', about: 'More commands a second than were granted.', retryAfter: 1},
+  rate_limited: {
+    status: 429,
+    title: 'Rate limited',
+    about: 'More commands and reads a second than were granted.',
+    retryAfter: 1,
+  },
   headers_too_large: {
     status: 431,
     title: 'Headers too large',
@@ -203,10 +218,21 @@ const PORT_PROBLEMS: Readonly<Record<PortProblemCode, ProblemKind>> = {
     about: 'Of this connection or of all together; `scope` says which.',
     retryAfter: 1,
   },
+  too_many_streams: {
+    status: 429,
+    title: 'Too many change streams',
+    about: 'As many streams, or connections and streams together, are open in this name as it may have.',
+    retryAfter: 1,
+  },
   no_backups: {
     status: 409,
     title: 'No backups',
     about: 'The server was started without a directory for backups (--backup-dir).',
+  },
+  backup_exists: {
+    status: 409,
+    title: 'Backup exists',
+    about: 'Something is at the place of this name, or a backup is being written there. It was left as it is.',
   },
   upkeep_failed: {
     status: 500,

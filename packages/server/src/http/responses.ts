@@ -9,6 +9,7 @@ import {PROBLEMS, type ProblemCode} from './problem_table.ts';
 const PUBLIC: readonly ProblemCode[] = [
   'invalid_request',
   'malformed_http',
+  'foreign_host',
   'not_acceptable',
   'request_timeout',
   'url_too_long',
@@ -37,15 +38,15 @@ const COMMAND: readonly ProblemCode[] = [
 ];
 
 /**
- * What a route is for. `counters` are answered by a halted engine too; a `command` counts as one against the rate of who
- * asks, a `batch` as many as it has.
+ * What a route is for. `counters` are answered by a halted engine too; a `read` and a `command` count as one against the
+ * rate of who asks, a `batch` as many as it has, others do not count.
  */
 export type RouteKind = 'public' | 'counters' | 'read' | 'command' | 'batch' | 'upkeep';
 
 const BY_KIND: Readonly<Record<RouteKind, readonly ProblemCode[]>> = {
   public: PUBLIC,
   counters: COUNTERS,
-  read: [...COUNTERS, 'engine_halted'],
+  read: [...COUNTERS, 'rate_limited', 'engine_halted'],
   command: COMMAND,
   batch: COMMAND,
   upkeep: [...COUNTERS, 'cross_site', 'body_too_large', 'unsupported_media_type', 'engine_halted'],
@@ -54,8 +55,15 @@ const BY_KIND: Readonly<Record<RouteKind, readonly ProblemCode[]>> = {
 /** A response of the OpenAPI document, as the framework takes it. */
 export interface ResponseSchema {
   readonly description: string;
+  readonly headers?: Readonly<Record<string, object>>;
   readonly content: Readonly<Record<string, {readonly schema: {readonly $ref: string}}>>;
 }
+
+const RETRY_AFTER = {type: 'integer', description: 'Seconds after which another try may go better.'};
+/** Headers of problems by status, beside Retry-After. */
+const HEADERS: Readonly<Record<number, Readonly<Record<string, object>>>> = {
+  401: {'WWW-Authenticate': {type: 'string', description: 'Bearer.'}},
+};
 
 /** Problems as responses by status; each says which codes it may have. */
 export function problemResponses(kind: RouteKind, own: readonly ProblemCode[]): Record<number, ResponseSchema> {
@@ -69,8 +77,15 @@ export function problemResponses(kind: RouteKind, own: readonly ProblemCode[]): 
       status,
       {
         description: codes.map(code => `\`${code}\``).join(', '),
+        ...headersOf(Number(status), codes),
         content: {'application/problem+json': {schema: {$ref: 'Problem#'}}},
       },
     ]),
   );
+}
+
+function headersOf(status: number, codes: readonly ProblemCode[]): Pick<ResponseSchema, 'headers'> {
+  const saysWhen = codes.some(code => PROBLEMS[code].retryAfter !== undefined);
+  const headers = {...HEADERS[status], ...(saysWhen ? {'Retry-After': RETRY_AFTER} : {})};
+  return Object.keys(headers).length === 0 ? {} : {headers};
 }

@@ -43,25 +43,27 @@ export function guardRoutes(app: HttpApp, context: HttpContext, rules: RouteRule
 }
 
 function guardOf({config}: RouteOptions, context: HttpContext, rule: RouteRule): onRequestHookHandler {
-  const countsAsCommand = config?.kind === 'command';
+  // A batch counts as many as it has, once they are known; what watches the server is not held up.
+  const countsAsOne = config?.kind === 'command' || config?.kind === 'read';
   const mediaType = config?.produces ?? 'application/json';
   return (request, reply, done) => {
     const refused =
       (rule === 'public' ? null : admit(request, context, rule)) ??
       (accepts(request.headers.accept, mediaType) ? null : problemOf('not_acceptable')) ??
-      (countsAsCommand ? takeRate(request, 1) : null);
+      (countsAsOne ? takeRate(request, 1) : null);
     if (refused === null) done();
     else refuse(request, reply, refused);
   };
 }
 
-function admit(request: FastifyRequest, {host}: HttpContext, needed: Role): Problem | null {
+function admit(request: FastifyRequest, {host, connections}: HttpContext, needed: Role): Problem | null {
   const principal = host.access.authenticate({
     token: tokenOf(request.raw),
     commonName: commonNameOf(request.raw),
   });
   if (principal === null) return problemOf('unauthorized');
   request.principal = principal;
+  connections.know(request.raw);
   return includesRole(principal.role, needed) ? null : forbidden(principal, needed);
 }
 

@@ -81,15 +81,19 @@ export class Connection implements Session {
     socket.on('end', () => this.#onPeerEnd());
     socket.on('error', error => this.#end({reason: `socket: ${error.message}`}));
     socket.on('close', () => this.#end(null));
-    this.#timer = setTimeout(
-      () => this.#fail(CONNECTION_ERROR.BAD_MAGIC, 'no hello arrived'),
-      host.limits.helloTimeoutMs,
-    );
+    const onLate = (): void => this.#fail(CONNECTION_ERROR.BAD_MAGIC, 'no hello arrived');
+    this.#timer = setTimeout(onLate, host.limits.helloTimeoutMs);
   }
 
   /** Refuses a connection that was just accepted. */
   refuse(code: number, text: string): void {
     this.#fail(code, text);
+  }
+
+  /** Ends a connection that has not said hello for the sake of a newer one: says why, and waits for nothing. */
+  giveWay(): void {
+    this.#fail(CONNECTION_ERROR.TOO_MANY_CONNECTIONS, 'no hello arrived, and the place was needed');
+    this.#socket.destroySoon();
   }
 
   /** Takes no more requests; answers what was taken, says why, and ends. */
@@ -182,6 +186,7 @@ export class Connection implements Session {
     this.#principal = principal;
     this.#gate = FrameGate.of(principal);
     this.#state = 'open';
+    host.onHello(this);
     this.#writeFrame(
       encodeWelcome({
         version: PROTOCOL_VERSION,
@@ -196,14 +201,11 @@ export class Connection implements Session {
 
   #onRequest(view: DataView, bytes: Uint8Array, offset: number, length: number): void {
     const {engine, limits, trustClientSlots} = this.#host;
-    const refusal = this.#gate === null ? null : this.#gate.refusal(view, offset, length);
+    const tag = view.getUint8(offset);
+    const isTick = tag === REQUEST.TICK_EXPIRATIONS && !trustClientSlots;
+    const refusal = this.#gate?.refusal(view, offset, length) ?? (isTick ? 'this server ticks by itself' : null);
     if (refusal !== null) {
       this.#fail(CONNECTION_ERROR.FORBIDDEN, refusal);
-      return;
-    }
-    const tag = view.getUint8(offset);
-    if (tag === REQUEST.TICK_EXPIRATIONS && !trustClientSlots) {
-      this.#fail(CONNECTION_ERROR.FORBIDDEN, 'this server ticks by itself');
       return;
     }
     if (tag === CONNECTION_FRAME.HELLO) {

@@ -17,6 +17,8 @@ export interface ConnectionHost {
   readonly slotDurationMs: number;
   /** Who says hello; null for nobody that is let in. */
   authenticate(credentials: Credentials): Principal | null;
+  /** Told once, when the connection has said who it is. */
+  onHello(connection: Connection): void;
   /** Told of a change feed that begins. */
   onFeed(feed: ChangeFeed): void;
   /** Told once, when the connection has ended; null for an ordinary end. */

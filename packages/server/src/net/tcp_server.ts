@@ -1,6 +1,7 @@
 /**
- * Listens for TCP connections, with TLS or without, looks now and then which of them are idle, and ends them together. A
- * connection more than allowed is told so and ended.
+ * Listens for TCP connections, with TLS or without, looks now and then which of them are idle, and ends them together. Where
+ * there are as many as allowed, a new one takes the place of the oldest that has not said who it is, so that strangers who
+ * say nothing shut nobody out; where all have, the new one is told so and ended.
  */
 import {createServer, type Server, type Socket} from 'node:net';
 import {CONNECTION_ERROR} from '@allocdb/api';
@@ -13,6 +14,12 @@ import {TlsGate} from './tls_gate.ts';
 /** A peer that is gone without a word would hold its place among the connections for ever. */
 const KEEP_ALIVE = {keepAlive: true, keepAliveInitialDelay: 60_000} as const;
 
+/**
+ * Connections that the system holds until they are accepted, at most as many as `net.core.somaxconn` allows. One is accepted
+ * for each turn of the event loop: a burst overruns Node's 511, and who is dropped there waits a second before the next try.
+ */
+export const LISTEN_BACKLOG = 4096;
+
 /** Where a server listens. */
 export interface ListenAddress {
   readonly host: string;
@@ -20,7 +27,7 @@ export interface ListenAddress {
 }
 
 /** What the connections of a server need, but for what the server itself provides. */
-export type TcpServerHost = Omit<ConnectionHost, 'onEnd'> & {
+export type TcpServerHost = Omit<ConnectionHost, 'onEnd' | 'onHello'> & {
   /** Told why a connection has ended other than in order. */
   onEnd(reason: string): void;
   readonly maxConnections: number;
@@ -39,6 +46,8 @@ export class TcpServer {
   readonly #server: Server;
   readonly #host: TcpServerHost;
   readonly #connections: Set<Connection> = new Set();
+  /** Those of them that have not said hello, oldest first. */
+  readonly #strangers: Set<Connection> = new Set();
   readonly #tls: TlsGate | null;
   readonly #idleCheck: NodeJS.Timeout;
   #stopping: boolean = false;
@@ -62,7 +71,7 @@ export class TcpServer {
   listen(address: ListenAddress): Promise<ListenAddress> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(address.port, address.host, () => {
+      this.#server.listen({...address, backlog: LISTEN_BACKLOG}, () => {
         this.#server.off('error', reject);
         const bound = this.#server.address();
         resolve(typeof bound === 'object' && bound !== null ? {host: bound.address, port: bound.port} : address);
@@ -95,7 +104,10 @@ export class TcpServer {
   #accept(socket: Socket): void {
     if (this.#tls === null) this.#admit(socket, null);
     else if (this.#stopping) socket.destroy();
-    else this.#tls.take(socket);
+    else {
+      if (this.#connections.size + this.#tls.arrivingCount >= this.#host.maxConnections) this.#tls.dropOldest();
+      this.#tls.take(socket);
+    }
   }
 
   #gateOf(source: TlsSource): TlsGate {
@@ -118,15 +130,26 @@ export class TcpServer {
       currentSlot: () => this.#host.currentSlot(),
       authenticate: credentials => this.#host.authenticate(credentials),
       onFeed: feed => this.#host.onFeed(feed),
+      onHello: known => this.#strangers.delete(known),
       onEnd: (ended, end) => this.#onEnd(ended, end),
     };
     const connection = new Connection(socket, host, commonName);
     this.#connections.add(connection);
     if (this.#stopping) connection.shutDown();
-    else if (this.#connections.size > this.#host.maxConnections) {
+    else if (this.#connections.size > this.#host.maxConnections && !this.#makeRoom()) {
       connection.refuse(CONNECTION_ERROR.TOO_MANY_CONNECTIONS, `at most ${this.#host.maxConnections} connections`);
-    }
+    } else this.#strangers.add(connection);
     return connection;
+  }
+
+  /** Ends the oldest connection that has not said who it is; false where all have. */
+  #makeRoom(): boolean {
+    for (const oldest of this.#strangers) {
+      this.#strangers.delete(oldest);
+      oldest.giveWay();
+      return true;
+    }
+    return false;
   }
 
   #endIdle(): void {
@@ -136,6 +159,7 @@ export class TcpServer {
 
   #onEnd(connection: Connection, end: ConnectionEnd | null): void {
     this.#connections.delete(connection);
+    this.#strangers.delete(connection);
     if (end !== null) {
       this.#host.log.info({event: 'connection_ended', ...end});
       this.#host.onEnd(end.reason);

@@ -51,6 +51,21 @@ export class TlsGate {
     this.#server.on('tlsClientError', (error, socket) => this.#onFailure(error, socket));
   }
 
+  /** Connections that have not passed yet. */
+  get arrivingCount(): number {
+    return this.#arriving.size;
+  }
+
+  /** Ends the connection that has been at it for the longest, if there is any. */
+  dropOldest(): void {
+    for (const [peer, {socket}] of this.#arriving) {
+      this.#hasPassed(peer);
+      this.#failures.failed('gave way');
+      socket.destroy();
+      return;
+    }
+  }
+
   /** Takes a connection that was just accepted. */
   take(socket: Socket): void {
     // Gone before it was here.

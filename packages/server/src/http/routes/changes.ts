@@ -2,10 +2,13 @@
  * Routes of what happened: every change as server-sent events, and the states of all resources at once, with which a
  * reader that follows the changes begins.
  */
+import type {PassThrough} from 'node:stream';
 import {Type} from 'typebox';
-import {changeStream} from '../change_stream.ts';
+import type {Principal, Session} from '../../access/index.ts';
+import {changeStream, StreamEnd} from '../change_stream.ts';
 import {u64Text} from '../fields.ts';
 import type {HttpApp, HttpContext} from '../http_app.ts';
+import {type Problem, problemOf, sendProblem} from '../problem.ts';
 
 const strict = {additionalProperties: false} as const;
 
@@ -21,13 +24,14 @@ const ChangesHeaders = Type.Object({
   ),
 });
 
-export function changeRoutes(app: HttpApp, {host, stopping}: HttpContext): void {
+export function changeRoutes(app: HttpApp, {host, limits, stopping}: HttpContext): void {
+  const streams = new Streams(limits.maxStreamsPerPrincipal);
   app.get(
     '/v1/changes',
     {
       config: {
         kind: 'read',
-        problems: ['lsn_not_retained', 'lsn_ahead', 'log_damaged'],
+        problems: ['lsn_not_retained', 'lsn_ahead', 'log_damaged', 'too_many_streams'],
         produces: 'text/event-stream',
       },
       schema: {
@@ -49,13 +53,21 @@ export function changeRoutes(app: HttpApp, {host, stopping}: HttpContext): void 
     (request, reply) => {
       const last = request.headers['last-event-id'];
       const from = last === undefined ? (request.query.from ?? null) : BigInt(String(last)) + 1n;
-      const feed = host.openFeed(from === null ? null : BigInt(from));
+      const {principal} = request;
+      if (principal === null) throw new Error('assertion failed: the route is not public');
       const gone = new AbortController();
-      request.raw.once('close', () => gone.abort());
       const signal = AbortSignal.any([stopping, gone.signal]);
+      const stream = streams.open(principal, gone, () =>
+        changeStream(host.openFeed(from === null ? null : BigInt(from)), signal),
+      );
+      if ('code' in stream) {
+        sendProblem(reply, stream);
+        return;
+      }
+      request.raw.once('close', () => gone.abort());
       reply
         .headers({'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no'})
-        .send(changeStream(feed, signal) as never);
+        .send(stream as never);
     },
   );
 
@@ -74,6 +86,7 @@ export function changeRoutes(app: HttpApp, {host, stopping}: HttpContext): void 
         response: {
           200: {
             description: 'As many bytes as there are resources.',
+            headers: {'X-LSN': {type: 'string', description: 'The lsn at which or before which all of it was so.'}},
             content: {'application/octet-stream': {schema: {type: 'string', format: 'binary'}}},
           },
         },
@@ -86,4 +99,50 @@ export function changeRoutes(app: HttpApp, {host, stopping}: HttpContext): void 
         .send(Buffer.from(states.buffer, states.byteOffset, states.byteLength) as never);
     },
   );
+}
+
+/**
+ * The streams that are open, by name. Each is a session of whoever reads it, as a connection over TCP is: it counts with
+ * these, and ends when the access does. And each holds one of the places for requests, so that a name may not have many.
+ */
+class Streams {
+  readonly #most: number;
+  readonly #counts: WeakMap<Principal, number> = new WeakMap();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Opens a stream until it closes; the problem when the name has too many. `gone` fires when the access ends. */
+  open(principal: Principal, gone: AbortController, make: () => PassThrough): PassThrough | Problem {
+    const session: Session = {
+      onAccessEnd: detail => gone.abort(new StreamEnd(problemOf('unauthorized', {detail}))),
+    };
+    const {name, sessionsMax} = principal;
+    if (this.#countOf(principal) >= this.#most) return tooMany(`at most ${this.#most} streams of ${name}`);
+    if (!principal.enter(session)) return tooMany(`at most ${sessionsMax} connections and streams of ${name}`);
+    this.#add(principal, 1);
+    const leave = (): void => {
+      principal.leave(session);
+      this.#add(principal, -1);
+    };
+    try {
+      return make().once('close', leave);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  #countOf(principal: Principal): number {
+    return this.#counts.get(principal) ?? 0;
+  }
+
+  #add(principal: Principal, by: number): void {
+    this.#counts.set(principal, this.#countOf(principal) + by);
+  }
+}
+
+function tooMany(detail: string): Problem {
+  return problemOf('too_many_streams', {detail});
 }

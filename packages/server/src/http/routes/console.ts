@@ -8,6 +8,7 @@ import {dirname, join} from 'node:path';
 import fastifyStatic from '@fastify/static';
 import {Type} from 'typebox';
 import type {HttpApp} from '../http_app.ts';
+import {problemOf, sendProblem} from '../problem.ts';
 
 /** Scripts and styles of the console's own files, requests to this server, and nothing else. */
 const CONTENT_SECURITY_POLICY = [
@@ -21,6 +22,9 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** Paths that files of the console can have: anything else need not be looked for. */
+const PATH = /^(?:\w[\w.-]*\/)*(?:\w[\w.-]*)?$/;
+
 export function consoleRoutes(app: HttpApp): void {
   const root = consoleFiles();
   if (!existsSync(join(root, 'index.html'))) return;
@@ -31,6 +35,7 @@ export function consoleRoutes(app: HttpApp): void {
     {schema: {hide: true, params: Params}, config: {kind: 'public', produces: 'text/html'}},
     (request, reply) => {
       const path = request.params['*'];
+      if (!PATH.test(path)) return sendProblem(reply, problemOf('no_such_route'));
       // Names of assets say what is in them, so they never change.
       const cache = path.startsWith('assets/') ? 'max-age=31536000, immutable' : 'no-cache';
       reply.headers({'content-security-policy': CONTENT_SECURITY_POLICY, 'cache-control': cache});
