@@ -30,7 +30,7 @@ export const USAGE: string = [
   '  --workers W  processes, default one for each core',
   '  --only       some of the workloads',
   '  --count C    so many seeds of each workload, instead of or beside the minutes',
-  '  --cycles N   the same for a campaign that is counted in cycles, of which a seed has several',
+  '  --cycles N   the same for a campaign that is counted in cycles: as many whole seeds as have so many',
   '  --frames N   the same for one that is counted in frames',
 ].join('\n');
 

@@ -9,10 +9,14 @@ export class AccessDialog {
   readonly #dialog: HTMLDialogElement = byId('token-dialog', HTMLDialogElement);
   readonly #input: HTMLInputElement = byId('token', HTMLInputElement);
 
+  /** Whoever has said that they have none is not asked again and again. */
+  #isDeclined = false;
+
   constructor(api: ServerApi, onChange: () => void) {
-    byId('access', HTMLButtonElement).addEventListener('click', () => this.ask(''));
+    byId('access', HTMLButtonElement).addEventListener('click', () => this.#open(''));
     this.#dialog.addEventListener('close', () => {
-      if (this.#dialog.returnValue === 'ok') {
+      this.#isDeclined = this.#dialog.returnValue !== 'ok';
+      if (!this.#isDeclined) {
         api.setToken(this.#input.value.trim());
         onChange();
       }
@@ -26,10 +30,15 @@ export class AccessDialog {
     });
   }
 
-  /** Opens it, with the reason; does nothing while it is open. */
+  /** Opens it, with the reason; does nothing while it is open, nor once it was left without a token. */
   ask(why: string): void {
-    if (this.#dialog.open) return;
+    if (!this.#dialog.open && !this.#isDeclined) this.#open(why);
+  }
+
+  #open(why: string): void {
     byId('token-why', HTMLElement).textContent = why;
+    // Escape leaves what was returned last.
+    this.#dialog.returnValue = '';
     this.#dialog.showModal();
     this.#input.focus();
   }

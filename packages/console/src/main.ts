@@ -1,6 +1,8 @@
 /**
  * The console: once a second the states of all resources and the metrics are read and shown; everything else is asked for
  * when somebody looks at it. Nothing is read while the page is hidden, and a server that does not answer is asked less often.
+ * What is no longer current says so, and from when it is. What goes wrong with something that somebody asked for is told
+ * beside it, until they ask for something else.
  */
 import {AccessDialog} from './access_dialog.ts';
 import {Detail} from './detail.ts';
@@ -16,13 +18,20 @@ import {Throughput} from './throughput.ts';
 const EVERY_MS = 1000;
 const RETRY_MS = 3000;
 const HOLDS_EVERY_MS = 15_000;
+/** Older than this is not current. */
+const STALE_MS = 4000;
+const TIME = new Intl.DateTimeFormat('en', {timeStyle: 'medium', hourCycle: 'h23'});
 
 const api = new ServerApi();
 const status = byId('status', HTMLElement);
+const alarm = byId('alarm', HTMLElement);
+const notice = byId('notice', HTMLElement);
 let access: Access | null = null;
 let states: Uint8Array = new Uint8Array(0);
 let scrape: Scrape = new Map();
 let holdsAtMs = Number.NEGATIVE_INFINITY;
+/** When what is shown was read; 0 before anything was. */
+let readAtMs = 0;
 
 const dialog = new AccessDialog(api, () => {
   access = null;
@@ -32,6 +41,7 @@ const detail = new Detail(
   api,
   () => clockOf(scrape),
   () => access,
+  done => told(done),
 );
 const holds = new OldestHolds(api, byId('holds', HTMLElement), byId('holds-note', HTMLElement), id => open(() => id));
 const throughput = new Throughput(
@@ -74,30 +84,59 @@ function open(find: () => string | undefined | Promise<string | undefined>): voi
   told(shown());
 }
 
-/** Says in the status what kept something from being done. */
+/** Says what kept something from being done that somebody asked for. */
 function told(done: Promise<void>): void {
-  done.catch((error: unknown) => tell(error));
+  say(notice, '');
+  done.catch((error: unknown) => {
+    if (!(error instanceof Problem)) throw error;
+    say(notice, error.message);
+    askForToken(error);
+  });
 }
 
-function tell(error: unknown): void {
-  if (!(error instanceof Problem)) throw error;
-  status.dataset['bad'] = '';
-  status.textContent = error.message;
-  if (error.status === 401)
+/** Shows a sentence, or nothing; one that stands there already is not said again. */
+function say(place: HTMLElement, text: string): void {
+  if (place.textContent !== text) place.textContent = text;
+  place.hidden = text === '';
+}
+
+function askForToken({status: code}: Problem): void {
+  if (code === 401)
     dialog.ask(api.hasToken ? 'The server does not accept this token.' : 'The server asks for a token.');
 }
 
+/** What is shown is not how things are now. */
+function showStale(why: string): void {
+  status.dataset['bad'] = '';
+  status.textContent = readAtMs === 0 ? 'nothing read yet' : `not current: from ${TIME.format(readAtMs)}`;
+  document.body.toggleAttribute('data-stale', readAtMs !== 0);
+  document.title = 'AllocDB: not current';
+  throughput.gap(Date.now());
+  say(alarm, why);
+}
+
+function showCurrent(lsn: string, {name, role}: Access, unready: readonly string[]): void {
+  readAtMs = Date.now();
+  status.toggleAttribute('data-bad', unready.length > 0);
+  status.textContent = `lsn ${lsn}, as ${name} (${role})`;
+  document.body.removeAttribute('data-stale');
+  document.title = unready.length > 0 ? 'AllocDB: not ready' : 'AllocDB';
+  say(alarm, unready.length > 0 ? `The server is not ready. ${unready.join(' · ')}` : '');
+}
+
 async function read(): Promise<void> {
-  access ??= await api.access();
-  const [seen, text] = await Promise.all([api.states(), api.metrics()]);
+  const who = access ?? (await api.access());
+  access = who;
+  const [seen, text, unready] = await Promise.all([api.states(), api.metrics(), api.reasonsUnready()]);
   ({states} = seen);
   scrape = parseScrape(text);
   map.show(states);
   showLegend();
   showFill(byId('fill', HTMLElement), scrape);
   throughput.take(scrape, Date.now());
-  delete status.dataset['bad'];
-  status.textContent = `lsn ${seen.lsn}, as ${access.name} (${access.role})`;
+  showCurrent(seen.lsn, who, unready);
+  byId('map-empty', HTMLElement).hidden = states.length > 0;
+  await detail.follow();
   if (performance.now() - holdsAtMs < HOLDS_EVERY_MS) return;
   holdsAtMs = performance.now();
   await holds.refresh(clockOf(scrape));
@@ -121,8 +160,10 @@ async function refresh(): Promise<void> {
   try {
     await read();
   } catch (error) {
+    if (!(error instanceof Problem)) throw error;
     pauseMs = RETRY_MS;
-    tell(error);
+    showStale(error.message);
+    askForToken(error);
   } finally {
     isReading = false;
     timer = window.setTimeout(() => void refresh(), pauseMs);
@@ -130,3 +171,8 @@ async function refresh(): Promise<void> {
 }
 
 void refresh();
+// A request under way says nothing for as long as it may take.
+setInterval(() => {
+  const isLate = isReading && readAtMs !== 0 && Date.now() - readAtMs > STALE_MS;
+  if (isLate && !document.hidden) showStale('The server has not answered yet.');
+}, EVERY_MS);

@@ -52,7 +52,7 @@ export class MapView {
     const hasGrown = states.length !== this.#states.length;
     this.#states = states;
     if (hasGrown) this.#layOut();
-    this.#paint();
+    else this.#paint();
   }
 
   /** Paints anew, with the colours of the theme as it is now. */
@@ -89,8 +89,9 @@ export class MapView {
     return this.#fit * this.#zoom;
   }
 
-  /** As many columns as make the squares largest. */
+  /** As many columns as make the squares largest; where it is enlarged, what was in the middle stays there. */
   #layOut(): void {
+    const middle = Math.floor(this.#middle.y) * this.#columns + Math.floor(this.#middle.x);
     const {clientWidth: width, clientHeight: height} = this.#canvas;
     const scale = devicePixelRatio;
     this.#canvas.width = Math.max(1, Math.round(width * scale));
@@ -98,8 +99,9 @@ export class MapView {
     const {length} = this.#states;
     this.#columns = Math.max(1, Math.ceil(Math.sqrt((length * this.#canvas.width) / this.#canvas.height)));
     this.#fit = Math.min(this.#canvas.width / this.#columns, this.#canvas.height / this.#rows);
-    this.#middle = {x: this.#columns / 2, y: this.#rows / 2};
-    this.#zoom = 1;
+    const place = {x: (middle % this.#columns) + 0.5, y: Math.floor(middle / this.#columns) + 0.5};
+    this.#middle = this.#zoom === 1 ? {x: this.#columns / 2, y: this.#rows / 2} : place;
+    this.#keepInside();
     this.#paint();
   }
 
@@ -160,6 +162,7 @@ export class MapView {
 
   #zoomTo(zoom: number): void {
     this.#zoom = Math.min(ZOOM_MAX, Math.max(1, zoom));
+    this.#canvas.toggleAttribute('data-zoomed', this.#zoom > 1);
     this.#keepInside();
     this.draw();
   }
@@ -178,7 +181,7 @@ export class MapView {
   #onWheel(event: WheelEvent): void {
     event.preventDefault();
     const before = this.#placeOf(event);
-    this.#zoom = Math.min(ZOOM_MAX, Math.max(1, this.#zoom * ZOOM_STEP ** -Math.sign(event.deltaY)));
+    this.#zoomTo(this.#zoom * ZOOM_STEP ** -Math.sign(event.deltaY));
     const after = this.#placeOf(event);
     this.#middle = {x: this.#middle.x + before.x - after.x, y: this.#middle.y + before.y - after.y};
     this.#keepInside();

@@ -62,12 +62,16 @@ export class Plot {
         y: {range: (_plot, _min, max) => [0, Math.max(this.#least, (max ?? 0) * 1.1)]},
       },
       axes: [
-        {...axis, size: 24, incrs: [60], values: times},
+        {...axis, size: 24, incrs: [60, 120, 300], values: times},
         {...axis, size: 60, values: (_plot, splits) => splits.map(this.#format)},
       ],
       series: [
         {},
-        ...this.#lines.map(({name, colour: key}) => ({label: name, stroke: colour(key), width: 2, spanGaps: false})),
+        ...this.#lines.map(({name, colour: key}) => {
+          // Of a quiet server most seconds have no value: the one that has is a line of no length.
+          const points = {show: true, size: 3, width: 0, fill: colour(key)};
+          return {label: name, stroke: colour(key), width: 2, spanGaps: false, points};
+        }),
       ],
     };
     this.#plot = new uPlot(options, this.#data as uPlot.AlignedData, this.#container);

@@ -52,12 +52,15 @@ export class Problem extends Error {
   readonly code: string;
   /** Whether it is certain that nothing happened. */
   readonly isDefinite: boolean;
+  /** What is in the way, where the server is not ready; else empty. */
+  readonly reasons: readonly string[];
 
-  constructor(status: number, code: string, isDefinite: boolean, detail: string) {
+  constructor(status: number, code: string, isDefinite: boolean, detail: string, reasons: readonly string[] = []) {
     super(detail);
     this.status = status;
     this.code = code;
     this.isDefinite = isDefinite;
+    this.reasons = reasons;
   }
 }
 
@@ -82,12 +85,25 @@ export class ServerApi {
 
   /** The state of each resource, a byte each, in the order of creation. */
   async states(): Promise<{lsn: string; states: Uint8Array}> {
-    const response = await this.#ask('GET', 'v1/resources/states');
-    return {lsn: response.headers.get('x-lsn') ?? '0', states: new Uint8Array(await response.arrayBuffer())};
+    return await this.#ask('GET', 'v1/resources/states', {}, async response => {
+      const states = new Uint8Array(await response.arrayBuffer());
+      return {lsn: response.headers.get('x-lsn') ?? '0', states};
+    });
   }
 
   async metrics(): Promise<string> {
-    return (await this.#ask('GET', 'metrics')).text();
+    return await this.#ask('GET', 'metrics', {}, response => response.text());
+  }
+
+  /** What keeps the server from its work, a sentence each; empty where nothing does. */
+  async reasonsUnready(): Promise<readonly string[]> {
+    try {
+      await this.#ask('GET', 'readyz?verbose', {}, response => response.text());
+      return [];
+    } catch (error) {
+      if (error instanceof Problem && error.code === 'not_ready') return error.reasons;
+      throw error;
+    }
   }
 
   /** The resource that was created as the n-th, counting from 0; null where there is none. */
@@ -109,7 +125,7 @@ export class ServerApi {
   }
 
   history(id: string): Promise<History> {
-    return this.#json('GET', `v1/resources/${id}/history?limit=100`);
+    return this.#json('GET', `v1/resources/${encodeURIComponent(id)}/history?limit=100`);
   }
 
   /** The key makes it happen once, however often it is sent. */
@@ -117,29 +133,39 @@ export class ServerApi {
     return this.#json('POST', `v1/reservations/${reservation}/${action}`, {'idempotency-key': key});
   }
 
-  async #json<T>(method: string, path: string, headers: Record<string, string> = {}): Promise<T> {
-    return (await this.#ask(method, path, headers)).json() as Promise<T>;
+  #json<T>(method: string, path: string, headers: Record<string, string> = {}): Promise<T> {
+    return this.#ask(method, path, headers, response => response.json() as Promise<T>);
   }
 
-  async #ask(method: string, path: string, headers: Record<string, string> = {}): Promise<Response> {
+  async #ask<T>(
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T> {
     const token = sessionStorage.getItem(TOKEN_KEY);
     if (token !== null) headers['authorization'] = `Bearer ${token}`;
-    let response: Response;
+    let problem: Problem;
     try {
-      response = await fetch(new URL(`../${path}`, document.baseURI), {
-        method,
-        headers,
-        cache: 'no-store',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
+      const signal = AbortSignal.timeout(TIMEOUT_MS);
+      const url = new URL(`../${path}`, document.baseURI);
+      const response = await fetch(url, {method, headers, cache: 'no-store', signal});
+      // An answer that is cut off is none.
+      if (response.ok) return await read(response);
+      problem = await problemOf(response);
     } catch (error) {
-      throw new Problem(0, 'unreachable', method === 'GET', `The server does not answer: ${(error as Error).message}`);
+      const {name, message} = error as Error;
+      const why = name === 'TimeoutError' ? `nothing came for ${TIMEOUT_MS / 1000} s` : message;
+      throw new Problem(0, 'unreachable', method === 'GET', `The server does not answer: ${why}.`);
     }
-    if (response.ok) return response;
-    const problem = (await response.json().catch(() => ({}))) as Partial<
-      Record<'code' | 'category' | 'detail', string>
-    >;
-    const {code = String(response.status), category = 'indefinite', detail = response.statusText} = problem;
-    throw new Problem(response.status, code, category === 'definite', detail);
+    throw problem;
   }
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  const told = (await response.json().catch(() => ({}))) as Partial<Record<'code' | 'category' | 'detail', string>> & {
+    readonly reasons?: readonly string[];
+  };
+  const {code = String(response.status), category = 'indefinite', detail = response.statusText, reasons} = told;
+  return new Problem(response.status, code, category === 'definite', detail || `The server answers ${code}.`, reasons);
 }

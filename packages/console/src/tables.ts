@@ -8,6 +8,9 @@ import {type Scrape, total} from './prometheus_text.ts';
 import type {Reservation, ServerApi} from './server_api.ts';
 
 const TABLES = ['resources', 'reservations', 'members', 'operations'];
+/** Parts of a table from which on it is to be looked at, and from which on it is as good as full. */
+const HIGH = 0.8;
+const FULL = 0.95;
 const HOLDS_SHOWN = 12;
 /** Pages that one walk reads at most: it must not become a load of its own. */
 const PAGES_MAX = 400;
@@ -17,8 +20,12 @@ export function showFill(list: HTMLElement, scrape: Scrape): void {
   const rows = TABLES.filter(table => total(scrape, 'allocdb_table_capacity', {table}) > 0).map(table => {
     const [used, capacity] = ['allocdb_table_used', 'allocdb_table_capacity'].map(name => total(scrape, name, {table}));
     const share = (used ?? 0) / (capacity ?? 1);
-    const meter = make('meter', {min: '0', max: '1', high: '0.9', value: String(share), 'aria-label': `${table} used`});
-    return [table, make('span', {}, meter, `${count(used ?? 0)} of ${count(capacity ?? 0)}`)] as const;
+    const value = String(share);
+    const bounds = {min: '0', low: String(HIGH), high: String(FULL), max: '1', optimum: '0'};
+    const meter = make('meter', {...bounds, value, 'aria-label': `${table} used`});
+    const text = make('span', {}, `${count(used ?? 0)} of ${count(capacity ?? 0)}`);
+    const level = share >= 1 ? 'full' : share >= HIGH ? `${Math.floor(share * 100)} %` : '';
+    return [table, make('span', {}, meter, text, make('strong', {}, level === '' ? '' : ` ${level}`))] as const;
   });
   list.replaceChildren(...facts(rows));
 }
@@ -38,6 +45,8 @@ export class OldestHolds {
   readonly #note: HTMLElement;
   readonly #open: (resource: string) => void;
   #isWalking = false;
+  /** Whether the last walk ended before all were seen. */
+  #isCut = false;
 
   constructor(api: ServerApi, body: HTMLElement, note: HTMLElement, open: (resource: string) => void) {
     this.#api = api;
@@ -52,10 +61,12 @@ export class OldestHolds {
     this.#isWalking = true;
     try {
       const holds: Reservation[] = [];
+      this.#isCut = false;
       for (const state of ['reserved', 'confirmed', 'revoking']) holds.push(...(await this.#oldest(state)));
       holds.sort((a, b) => (BigInt(a.created_lsn) < BigInt(b.created_lsn) ? -1 : 1));
       this.#body.replaceChildren(...holds.slice(0, HOLDS_SHOWN).map(hold => this.#row(hold, clock)));
-      this.#note.textContent = holds.length === 0 ? 'Nothing is held.' : '';
+      const cut = this.#isCut ? 'There are too many to look at all of them: these are the oldest of a part.' : '';
+      this.#note.textContent = holds.length === 0 ? 'Nothing is held.' : cut;
     } finally {
       this.#isWalking = false;
     }
@@ -71,6 +82,7 @@ export class OldestHolds {
         .slice(0, HOLDS_SHOWN);
       position = page.next;
     }
+    this.#isCut ||= position !== null;
     return oldest;
   }
 

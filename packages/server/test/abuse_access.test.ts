@@ -8,7 +8,7 @@
  */
 import {encodeHello, encodeRequest, encodeSubscribe, PROTOCOL_VERSION} from '@allocdb/api';
 import {Random} from '@allocdb/sim';
-import {afterEach, describe, expect, test} from 'vitest';
+import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {ROUTE_RULES} from '../src/access/index.ts';
 import type {Role} from '../src/index.ts';
 import {FRAME_KINDS, frameOf} from './abuse_frames.ts';
@@ -19,11 +19,6 @@ import {codeOf} from './http_problems.ts';
 import {RawHttp, requestText} from './http_raw.ts';
 import {startServer, stopServers, type TestServer} from './in_process.ts';
 import {Peer} from './peer.ts';
-
-afterEach(async () => {
-  await stopServers();
-  await cleanUp();
-});
 
 interface Guarded extends TestServer {
   readonly file: TokenFile;
@@ -42,6 +37,17 @@ async function startGuarded(): Promise<Guarded> {
   const port = server.server.httpAddress?.port ?? 0;
   return {...server, file, http: {origin: `http://127.0.0.1:${port}`, port}};
 }
+
+/** For whoever is let do nothing: all of them have not changed it in the end. */
+let closed: Guarded;
+
+beforeAll(async () => {
+  closed = await startGuarded();
+});
+afterAll(async () => {
+  await stopServers();
+  await cleanUp();
+});
 
 const ROUTES = Object.entries(ROUTE_RULES);
 const BODIES: Readonly<Record<string, unknown>> = {
@@ -101,7 +107,7 @@ function helloText(token: string): string {
 
 describe('over HTTP', () => {
   test.each(WRONG)('every route is closed to who shows %s', async (_what, headersOf) => {
-    const {server, file, http, events} = await startGuarded();
+    const {server, file, http, events} = closed;
     const headers = headersOf(file);
     for (const [route, rule] of ROUTES) {
       const body = BODIES[route];
@@ -115,7 +121,7 @@ describe('over HTTP', () => {
   });
 
   test('of two headers with a token the first counts', async () => {
-    const {file, http} = await startGuarded();
+    const {file, http} = closed;
     const raw = await RawHttp.open(http.port);
     const right = `authorization: Bearer ${file.tokenOf('reader')}\r\n`;
     const wrong = 'authorization: Bearer wrong\r\n';
@@ -159,7 +165,7 @@ describe('over TCP', () => {
   ];
 
   test.each(SHOWN)('every frame is refused behind a hello with %s, also a subscription', async (_what, tokenOf) => {
-    const {server, port, file} = await startGuarded();
+    const {server, port, file} = closed;
     const hello = encodeHello({version: PROTOCOL_VERSION, token: new TextEncoder().encode(tokenOf(file))});
     const random = new Random(1n);
     for (const kind of FRAME_KINDS) {
@@ -173,7 +179,7 @@ describe('over TCP', () => {
   });
 
   test('a token of HTTP is one here, and the other way round: a port has no credentials of its own', async () => {
-    const {port, file, http} = await startGuarded();
+    const {port, file, http} = closed;
     const token = file.tokenOf('reader');
     const peer = await Peer.open(port, token);
     peer.send(encodeSubscribe(1n));
@@ -183,7 +189,7 @@ describe('over TCP', () => {
   });
 
   test('HTTP on this port, and frames on the other, are told that they are none', async () => {
-    const {port, file, http} = await startGuarded();
+    const {port, file, http} = closed;
     const token = file.tokenOf('operator');
     const peer = await Peer.connect(port);
     peer.socket.write(requestText('GET /v1/resources', null, {authorization: `Bearer ${token}`}));

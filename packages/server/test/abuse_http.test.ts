@@ -4,13 +4,13 @@
  * connection ends; nothing is a fault of the server, and an honest client has every answer.
  */
 import {configOfLimits} from '@allocdb/node';
-import {afterEach, describe, expect, test} from 'vitest';
+import {afterEach, expect, test} from 'vitest';
 import type {AbuseCase} from './abuse_cases.ts';
 import {httpCaseOf, requestsOf, smugglings} from './abuse_http_cases.ts';
 import {faultOf, runHttpCase} from './abuse_http_session.ts';
 import {AbuseServer, connectionsAt, ROOMY} from './abuse_server_process.ts';
 import {describeCase} from './abuse_session.ts';
-import {cleanUp, until} from './command.ts';
+import {cleanUp, pause, until} from './command.ts';
 import {ask, type HttpTest, id, startHttp, stopHttp} from './http_in_process.ts';
 import {RawHttp, requestText} from './http_raw.ts';
 import {OpenApiDocument, type Part} from './openapi_document.ts';
@@ -24,6 +24,8 @@ const CASES = 1500;
 const AT_ONCE = 8;
 const DRAWN_EACH = 60;
 const SEED = 20;
+/** Between rounds of the honest: faster ones would be most of the load, and show no more. */
+const PACE_MS = 5;
 
 /** An honest client: holds and gives back one resource, until told to stop; answers how often. */
 async function honestly(http: HttpTest, isOver: () => boolean): Promise<number> {
@@ -38,6 +40,7 @@ async function honestly(http: HttpTest, isOver: () => boolean): Promise<number> 
     const released = await ask(http, `POST /v1/reservations/${reservation}/release`, {body: {holder: resource}});
     expect([released.status, released.text]).toEqual([200, expect.any(String)]);
     expect((await ask(http, `GET /v1/resources/${resource}`)).json).toMatchObject({state: 'available'});
+    await pause(PACE_MS);
   }
   return rounds;
 }
@@ -76,18 +79,15 @@ test('requests from the document, broken in one place or as HTTP, several on a c
   expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 201, 400, 404, 405, 409, 414, 415, 417, 431]));
 });
 
-describe('a request that is smuggled behind another', () => {
-  const hidden = requestText('POST /v1/resources', {id: id(0x5e)});
-
-  test.each(smugglings(hidden))('by %s is not seen, and its connection ends', async (_what, text) => {
-    const http = await startHttp();
+test('a request that is smuggled behind another is not seen, and its connection ends', async () => {
+  const http = await startHttp();
+  for (const [what, text] of smugglings(requestText('POST /v1/resources', {id: id(0x5e)}))) {
     const piece = {what: 'smuggled', bytes: Buffer.from(text, 'latin1')};
     const {fault, responses} = await runHttpCase(http.port, {seed: 0n, pieces: [piece], cuts: [], halfCloses: true});
-    expect(fault).toBeNull();
-    expect(responses.map(({status}) => status)).toEqual([400]);
-    expect(responses[0]?.headers.get('connection')).toBe('close');
-    expect(http.engine.durableLsn).toBeNull();
-  });
+    expect([what, fault, responses.map(({status}) => status)]).toEqual([what, null, [400]]);
+    expect([what, responses[0]?.headers.get('connection')]).toEqual([what, 'close']);
+    expect([what, http.engine.durableLsn]).toEqual([what, null]);
+  }
 });
 
 test('the leave to go on with a body stands before the answer that it belongs to, never in the middle of it', async () => {
@@ -106,7 +106,7 @@ test('the leave to go on with a body stands before the answer that it belongs to
 });
 
 test('five hundred slow connections, at every step of a request', {timeout: 180_000}, async () => {
-  const httpLimits = {headerTimeoutMs: 3000, requestTimeoutMs: 5000, keepAliveMs: 3000, stallTimeoutMs: 5000};
+  const httpLimits = {headerTimeoutMs: 1000, requestTimeoutMs: 1500, keepAliveMs: 1000, stallTimeoutMs: 1500};
   const server = await AbuseServer.start({slotMs: 100, capacities: ROOMY, maxConnections: 1000, httpLimits});
   const {httpPort: port} = server;
   const before = server.residentBytes();
@@ -114,8 +114,11 @@ test('five hundred slow connections, at every step of a request', {timeout: 180_
   const whole = requestText('POST /v1/batch', {commands: []});
   const stops = [0, 5, 30, whole.length - 30, whole.length - 1];
   const slow: RawHttp[] = [];
-  while (slow.length < 500) slow.push(...(await Promise.all(Array.from({length: 50}, () => RawHttp.open(port)))));
-  for (const [i, raw] of slow.entries()) raw.write(whole.slice(0, stops[i % stops.length]));
+  while (slow.length < 500) {
+    const more = await Promise.all(Array.from({length: 50}, () => RawHttp.open(port)));
+    for (const [i, raw] of more.entries()) raw.write(whole.slice(0, stops[i % stops.length]));
+    slow.push(...more);
+  }
   // A tenth of them drips on, which buys no time.
   const drip = setInterval(() => {
     for (const raw of slow.slice(100, 150)) raw.write('x');
@@ -131,6 +134,7 @@ test('five hundred slow connections, at every step of a request', {timeout: 180_
       expect(response.status).toBe(200);
       await response.text();
       served++;
+      await pause(PACE_MS);
     }
   })();
   await until(isEnded, 'the slow to be ended');

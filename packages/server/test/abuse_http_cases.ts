@@ -14,6 +14,11 @@ import type {OpenApiDocument, Operation, Part} from './openapi_document.ts';
 
 const IDS = Array.from({length: 20}, (_, i) => (0xabba_0000 + i).toString(16).padStart(32, '0'));
 const PIECES_MAX = 4;
+// Made once: to make one costs more than all that is drawn from it.
+const ANY_TEXT = fc.string({unit: 'binary'}).filter(isText);
+const SOME_TEXT = fc.string({unit: 'binary', minLength: 1}).filter(isText);
+const PRINTABLE = fc.stringMatching(/^[!-~]{1,30}$/);
+const PRINTABLE_QUERY = fc.stringMatching(/^\?[!-~]{0,40}$/);
 
 /** Requests from the document, as text without what HTTP puts around a body. */
 export interface Drawn {
@@ -44,8 +49,8 @@ export function requestsOf(document: OpenApiDocument, seed: number, each: number
 function pathsOf(path: string): fc.Arbitrary<string> {
   const part = fc.oneof(
     {weight: 6, arbitrary: fc.constantFrom(...IDS)},
-    {weight: 2, arbitrary: fc.string({unit: 'binary', minLength: 1}).filter(isText).map(encodeURIComponent)},
-    {weight: 1, arbitrary: fc.stringMatching(/^[!-~]{1,30}$/)},
+    {weight: 2, arbitrary: SOME_TEXT.map(encodeURIComponent)},
+    {weight: 1, arbitrary: PRINTABLE},
     {weight: 1, arbitrary: fc.constantFrom('%', '%zz', '..', '%2e%2e%2f', '%00', 'a'.repeat(5000))},
   );
   return part.map(value => path.replace(/\{\w+\}/g, () => value));
@@ -53,12 +58,12 @@ function pathsOf(path: string): fc.Arbitrary<string> {
 
 function queriesOf({operation}: Operation): fc.Arbitrary<string> {
   const parameters = ((operation['parameters'] ?? []) as Part[]).filter(each => each['in'] === 'query');
-  const text = fc.oneof(fc.string({unit: 'binary'}).filter(isText), fc.nat().map(String), fc.constantFrom(...IDS));
+  const text = fc.oneof(ANY_TEXT, fc.nat().map(String), fc.constantFrom(...IDS));
   const field = fc.tuple(fc.constantFrom('x', '', ...parameters.map(({name}) => String(name))), text);
   return fc.oneof(
     fc.constant(''),
     fc.array(field, {maxLength: 4}).map(fields => `?${new URLSearchParams(fields).toString()}`),
-    fc.stringMatching(/^\?[!-~]{0,40}$/),
+    PRINTABLE_QUERY,
   );
 }
 
@@ -69,7 +74,7 @@ function bodiesOf(document: OpenApiDocument, {operation}: Operation): fc.Arbitra
   const wrong = fc.tuple(right, CHANGES).map(([value, change]) => change(value));
   return fc.oneof(
     {weight: 6, arbitrary: fc.oneof(right, wrong).map(value => JSON.stringify(value) ?? 'null')},
-    {weight: 1, arbitrary: fc.string({unit: 'binary'}).filter(isText)},
+    {weight: 1, arbitrary: ANY_TEXT},
     {weight: 1, arbitrary: fc.constantFrom('', '{', '[', '{"a":'.repeat(2000), `"${'x'.repeat(3000)}"`, '\0')},
   );
 }

@@ -44,10 +44,11 @@ export class AbuseServer {
   readonly lines: readonly string[];
   readonly #child: ReturnType<typeof startProgram>;
   #end: CommandEnd | null = null;
+  #onLiveBytes: (bytes: number) => void = () => undefined;
 
   static async start(options: Omit<AbuseServerOptions, 'dir'>): Promise<AbuseServer> {
     const args = JSON.stringify({...options, dir: join(tempDir(), 'data')});
-    const child = startProgram(['--import', 'tsx', '--conditions=@allocdb/source', PROGRAM, args], ROOT);
+    const child = startProgram(['--expose-gc', '--import', 'tsx', '--conditions=@allocdb/source', PROGRAM, args], ROOT);
     const lines: string[] = [];
     const listening = new Promise<LogEvent>((resolve, reject) => {
       createInterface({input: child.stderr}).on('line', line => {
@@ -70,6 +71,9 @@ export class AbuseServer {
     child.once('close', (code, signal) => {
       this.#end = {code, signal};
     });
+    createInterface({input: child.stderr}).on('line', line => {
+      if (line.startsWith('{"event":"live_bytes"')) this.#onLiveBytes(Number((JSON.parse(line) as LogEvent)['bytes']));
+    });
   }
 
   /** How it ended; null while it lives. */
@@ -81,6 +85,15 @@ export class AbuseServer {
   residentBytes(): number {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
     return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+  }
+
+  /** Bytes that are still needed when all garbage was collected: what grows here grows without an end. */
+  liveBytes(): Promise<number> {
+    const told = new Promise<number>(resolve => {
+      this.#onLiveBytes = resolve;
+    });
+    this.#child.kill('SIGUSR2');
+    return withDeadline(told, 'the server to say what it needs', LISTEN_MS);
   }
 
   /** Stops it in order. */

@@ -1,10 +1,13 @@
 /**
- * A campaign of abuse against the real server in a process of its own: for a while only the honest client is there, then
- * random and changed frames come over several connections at once, with requests of HTTP beside them, and the honest client
- * goes on by its schedule. Every case is judged; the first that breaks a promise is made small and told with its bytes.
+ * A campaign of abuse against the real server in a process of its own, in rounds: for a while only the honest client is
+ * there, then random and changed frames come over several connections at once, with requests of HTTP beside them, and the
+ * honest client goes on by its schedule. Quiet and abuse take turns in the same processes, so that what else the machine
+ * does, and how warm the server is, meets both alike. Every case is judged; the first that breaks a promise is made small
+ * and told with its bytes. So is memory: what the server needs must not grow from round to round.
  *
  * A seed is a run of so many frames. Not here: cases and their judge (`../abuse_cases.ts`, `../abuse_session.ts`).
  */
+import {getPriority, setPriority} from 'node:os';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 import type {Role} from '../../src/index.ts';
@@ -27,6 +30,12 @@ const DRAWN_EACH = 60;
 /** Steps a second of the honest client. */
 const HONEST_RATE = 200;
 const PHASE_MS = 120_000;
+const SETTLE_MS = 300;
+/** By how much this process gives way to server and honest client, as `nice` counts. */
+const YIELDS = 10;
+const NICE_MAX = 19;
+/** Bytes: more than what is compiled and cached comes to, and less than a byte for each that was sent. */
+const GROWTH_MAX: number = 6 << 20;
 const LIMITS = {maxFrameBytes: 64 << 10, maxBatch: 3, drainMs: 10_000};
 
 /** A promise that did not hold. */
@@ -35,7 +44,9 @@ export class AbuseViolation extends Error {}
 export interface AbuseOptions {
   /** Frames that are sent, more or less; a case is brought to its end. */
   readonly frames: number;
-  /** How long the honest client is measured before the abuse begins. */
+  /** How often quiet and abuse take turns; each abuse is its part of the frames. */
+  readonly rounds: number;
+  /** How long the honest client is measured before each abuse. */
   readonly undisturbedMs: number;
   /** Asked between cases: whether to end before all frames were sent. */
   readonly isOver: () => boolean;
@@ -47,11 +58,15 @@ export interface AbuseOptions {
 
 /** What is known at the end of a run. */
 export interface AbuseEnd {
-  readonly undisturbed: HonestPhase;
-  readonly abused: HonestPhase;
+  /** By round. */
+  readonly undisturbed: readonly HonestPhase[];
+  /** By round; as many, but for a run that was ended early. */
+  readonly abused: readonly HonestPhase[];
   readonly rssBefore: number;
   readonly rssAfter: number;
   readonly rssPeak: number;
+  /** Bytes that the server needed after each round. */
+  readonly live: readonly number[];
 }
 
 /** Runs one seed. Throws {@link AbuseViolation} where a promise broke. The caller removes what was made with `cleanUp`. */
@@ -67,24 +82,61 @@ export async function runAbuse(seed: number, options: AbuseOptions): Promise<Abu
   const {tamper} = options;
   const target = {port: server.port, rules, ...(tamper === undefined ? {} : {tamper})};
   const honest = new Honest({port: server.port, token: tokens.write, rate: HONEST_RATE});
-  await honest.phase();
-  await pause(options.undisturbedMs);
-  const undisturbed = await honest.phase();
+  const abuse = await Abuse.prepare(seed, {...options, target, tokens, server});
+  const restorePriority = giveWay();
+  const [undisturbed, abused, live]: [HonestPhase[], HonestPhase[], number[]] = [[], [], []];
   const rssBefore = server.residentBytes();
-
-  const abuse = new Abuse(seed, {...options, target, tokens, server});
-  await abuse.run();
-  const abused = await honest.phase();
-  const wrong = abused.wrong.length === 0 ? null : `an honest answer is wrong: ${abused.wrong.join('; ')}`;
-  const fault = abuse.fault ?? (server.end === null ? wrong : `the server ended: ${server.lines.join('\n')}`);
-  if (fault !== null) {
-    throw new AbuseViolation(`seed ${seed}: ${fault}\n${await smallest(abuse.suspects, target, server, start)}`);
+  for (let round = 1; round <= options.rounds && !options.isOver(); round++) {
+    // What is left of the last abuse, or of the start, counts for neither.
+    await pause(SETTLE_MS);
+    await honest.phase();
+    await pause(options.undisturbedMs);
+    undisturbed.push(await honest.phase());
+    await abuse.run((options.frames * round) / options.rounds);
+    const measured = await honest.phase();
+    abused.push(measured);
+    const wrong = measured.wrong.length === 0 ? null : `an honest answer is wrong: ${measured.wrong.join('; ')}`;
+    const fault = abuse.fault ?? (server.end === null ? wrong : `the server ended: ${server.lines.join('\n')}`);
+    if (fault !== null) {
+      throw new AbuseViolation(`seed ${seed}: ${fault}\n${await smallest(abuse.suspects, target, server, start)}`);
+    }
+    live.push(await server.liveBytes());
   }
+  const growth = growthOf(live);
+  if (growth > GROWTH_MAX) {
+    throw new AbuseViolation(
+      `seed ${seed}: the server needs more memory from round to round, in bytes ${live.join(', ')}`,
+    );
+  }
+  await abuse.tellEnds();
   honest.close();
+  restorePriority();
   const rssAfter = server.residentBytes();
   const end = await server.stop();
   if (end.code !== 0) throw new AbuseViolation(`seed ${seed}: the server stopped with ${JSON.stringify(end)}`);
-  return {undisturbed, abused, rssBefore, rssAfter, rssPeak: abuse.rssPeak};
+  return {undisturbed, abused, rssBefore, rssAfter, rssPeak: abuse.rssPeak, live};
+}
+
+/**
+ * Whoever abuses a server does so from another machine: what it costs to make the frames is not to be taken from the
+ * server's time. Its processes are there already; those of the next seed are started once this is taken back, where that
+ * is allowed: a system may let nobody but root do so, and then they all have the same priority.
+ */
+function giveWay(): () => void {
+  const before = getPriority();
+  setPriority(Math.min(NICE_MAX, before + YIELDS));
+  return () => {
+    try {
+      setPriority(before);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_SYSTEM_ERROR') throw error;
+    }
+  };
+}
+
+/** How much more was needed after the last round than after the first, in which all that is kept for good is made. */
+function growthOf(live: readonly number[]): number {
+  return (live.at(-1) ?? 0) - (live[0] ?? 0);
 }
 
 /** The case that broke the promise, made small: of those that were under way the first that does it again. */
@@ -125,34 +177,48 @@ class Abuse {
   readonly #seed: bigint;
   readonly #parts: AbuseParts;
   readonly #underWay: Set<AbuseCase> = new Set();
+  readonly #drawn: Parameters<typeof httpCaseOf>[1];
+  #bound: number = 0;
   #frames: number = 0;
   #next: number = 0;
+  #nextHttp: bigint = 0n;
 
-  constructor(seed: number, parts: AbuseParts) {
-    this.#seed = BigInt(seed) << 32n;
-    this.#parts = parts;
-  }
-
-  async run(): Promise<void> {
-    const {server, tokens} = this.#parts;
+  /** Reads of the server what its HTTP port can be asked. */
+  static async prepare(seed: number, parts: AbuseParts): Promise<Abuse> {
+    const {server, tokens} = parts;
     const authorization = `Bearer ${tokens.operate}`;
     const response = await fetch(`http://127.0.0.1:${server.httpPort}/openapi.json`, {headers: {authorization}});
     const document = new OpenApiDocument((await response.json()) as Part);
-    const drawn = requestsOf(document, Number(this.#seed >> 32n), DRAWN_EACH);
+    const drawn = requestsOf(document, seed, DRAWN_EACH);
     // Whoever may do nothing gets no further than that: most of them may write.
     const authorized = drawn.map((request, i) => (i % 5 === 0 ? request : {...request, token: tokens.write}));
+    return new Abuse(seed, parts, authorized);
+  }
+
+  private constructor(seed: number, parts: AbuseParts, drawn: Parameters<typeof httpCaseOf>[1]) {
+    this.#seed = BigInt(seed) << 32n;
+    this.#parts = parts;
+    this.#drawn = drawn;
+  }
+
+  /** Goes on until so many frames were sent since the first. */
+  async run(frames: number): Promise<void> {
+    this.#bound = frames;
     await Promise.all([
       ...Array.from({length: AT_ONCE}, () => this.#overTcp()),
-      ...Array.from({length: HTTP_AT_ONCE}, (_, i) => this.#overHttp(BigInt(i), authorized)),
+      ...Array.from({length: HTTP_AT_ONCE}, () => this.#overHttp()),
     ]);
-    if (server.end === null) {
-      const {ends} = await connectionsAt(server.httpPort, tokens.operate);
-      this.#parts.report(Object.fromEntries(Object.entries(ends).map(([reason, count]) => [`end_${reason}`, count])));
-    }
+  }
+
+  /** Reports with what the server says that it has ended connections. */
+  async tellEnds(): Promise<void> {
+    const {server, tokens, report} = this.#parts;
+    const {ends} = await connectionsAt(server.httpPort, tokens.operate);
+    report(Object.fromEntries(Object.entries(ends).map(([reason, count]) => [`end_${reason}`, count])));
   }
 
   #isOver(): boolean {
-    return this.fault !== null || this.#frames >= this.#parts.frames || this.#parts.isOver();
+    return this.fault !== null || this.#frames >= this.#bound || this.#parts.isOver();
   }
 
   async #overTcp(): Promise<void> {
@@ -174,10 +240,10 @@ class Abuse {
     }
   }
 
-  async #overHttp(lane: bigint, drawn: Parameters<typeof httpCaseOf>[1]): Promise<void> {
+  async #overHttp(): Promise<void> {
     const {server, report} = this.#parts;
-    for (let i = 0n; !this.#isOver(); i++) {
-      const abuse = httpCaseOf(this.#seed | (lane << 31n) | i, drawn);
+    while (!this.#isOver()) {
+      const abuse = httpCaseOf(this.#seed | this.#nextHttp++, this.#drawn);
       const {fault, responses} = await runHttpCase(server.httpPort, abuse);
       if (fault !== null) this.#broke(`HTTP: ${fault}\n${describeCase(abuse)}`, []);
       report({httpRequests: abuse.pieces.length, httpAnswers: responses.length});

@@ -152,6 +152,44 @@ describe.skipIf(!isInstalled(CHROMIUM))('the console', () => {
       await Promise.all([page.close(), right.close()]);
     });
 
+    test('does not ask again for a token that somebody has not got, until they want to be asked', async () => {
+      const page = await open(null);
+      await page.locator('#token-dialog[open]').waitFor();
+      await page.keyboard.press('Escape');
+      for (let i = 0; i < 2; i++) await page.waitForResponse(response => response.status() === 401);
+      // What was answered has been dealt with by the time of the next turn.
+      await page.evaluate('new Promise(resolve => setTimeout(resolve))');
+      expect(await page.locator('#token-dialog[open]').count()).toBe(0);
+      await page.locator('#alarm', {hasText: 'No token'}).waitFor();
+      await page.locator('#access').click();
+      await page.locator('#token').fill(tokens.read.token);
+      await page.keyboard.press('Enter');
+      await page.locator('#status', {hasText: /^lsn/}).waitFor();
+      expect(await page.locator('#alarm').isHidden()).toBe(true);
+      const {href, kept} = (await page.evaluate('({href: location.href, kept: JSON.stringify(localStorage)})')) as {
+        href: string;
+        kept: string;
+      };
+      for (const place of [href, kept]) expect(place).not.toContain(tokens.read.token);
+      await page.close();
+    });
+
+    test('says what is wrong with what was asked for, until something else is', async () => {
+      const page = await open(tokens.read.token);
+      await page.locator('#find-id').fill('<b>seat</b>');
+      await page.keyboard.press('Enter');
+      await page.locator('#notice:not([hidden])').waitFor();
+      const told = await page.locator('#notice').textContent();
+      for (let i = 0; i < 2; i++) await page.waitForResponse('**/v1/resources/states');
+      expect(await page.locator('#notice').textContent()).toBe(told);
+      await picture(page, 'notice');
+      await page.locator('#find-id').fill(seat(0));
+      await page.keyboard.press('Enter');
+      await page.locator('#detail-title', {hasText: seat(0)}).waitFor();
+      expect(await page.locator('#notice').isHidden()).toBe(true);
+      await page.close();
+    });
+
     test('works from the keyboard: choose on the map, show, close', async () => {
       const page = await open(tokens.read.token);
       await page.locator('#legend .available', {hasText: '150'}).waitFor();
@@ -197,14 +235,109 @@ describe.skipIf(!isInstalled(CHROMIUM))('the console', () => {
       await page.close();
     });
 
-    test('says so when the server is gone, and goes on when it is back', async () => {
-      const page = await open(tokens.operate.token);
-      await page.route('**/v1/resources/states', route => route.abort());
-      await page.locator('#status[data-bad]', {hasText: 'does not answer'}).waitFor();
-      await page.unroute('**/v1/resources/states');
-      await page.locator('#status:not([data-bad])', {hasText: /^lsn/}).waitFor();
+    test('what is open follows what becomes of the resource', async () => {
+      const page = await open(tokens.read.token);
+      const reservation = (await reserved(110)) as Parameters<Client['confirm']>[0]['reservation'];
+      await page.locator('#find-id').fill(seat(110));
+      await page.keyboard.press('Enter');
+      await page.locator('#facts', {hasText: 'reserved'}).waitFor();
+      expect((await client.confirm({reservation, holder})).result).toBe('confirmed');
+      await Promise.all([
+        page.locator('#latency-now', {hasText: /^p50 ≤ .* [µm]?sp99 ≤ .* [µm]?s$/}).waitFor(),
+        page.locator('#facts', {hasText: 'confirmed'}).waitFor(),
+      ]);
+      const age = page.locator('#history li', {hasText: 'confirm'});
+      const before = await age.textContent();
+      await expect.poll(() => age.textContent(), {timeout: TIMEOUT_MS}).not.toBe(before);
+      // Until the latencies are somewhere within the plot.
+      for (let i = 0; i < 4; i++) await page.waitForResponse('**/v1/resources/states');
+      await picture(page, 'followed');
+      await page.locator('#actions', {hasText: 'takes a token with the role operate'}).waitFor();
+      expect(await page.locator('#actions button').count()).toBe(0);
       await page.close();
     });
+
+    test('says that it is not current, and since when, while the server is gone or hangs; goes on when it is back', async () => {
+      const page = await open(tokens.operate.token);
+      for (const how of ['gone', 'hanging'] as const) {
+        await page.route('**/v1/resources/states', route => (how === 'gone' ? route.abort() : undefined));
+        await page.locator('#alarm', {hasText: how === 'gone' ? 'does not answer' : 'has not answered yet'}).waitFor();
+        await page.locator('#status[data-bad]', {hasText: /^not current: from \d+:\d+:\d+$/}).waitFor();
+        expect(await page.locator('body[data-stale]').count()).toBe(1);
+        expect(await page.title()).toBe('AllocDB: not current');
+        await page.locator('#rate-now', {hasText: 'not known at present'}).waitFor();
+        await picture(page, how);
+        await page.unroute('**/v1/resources/states');
+        await page.locator('#status:not([data-bad])', {hasText: /^lsn/}).waitFor();
+        expect(await page.locator('body[data-stale]').count()).toBe(0);
+        expect(await page.locator('#alarm').isHidden()).toBe(true);
+        expect(await page.title()).toBe('AllocDB');
+      }
+      await page.close();
+    });
+
+    test('says so when the server cannot do its work', async () => {
+      const page = await open(tokens.operate.token);
+      const reasons = ['halted: writing the log failed; look at the disk and restart the server'];
+      const body = JSON.stringify({status: 503, code: 'not_ready', category: 'definite', detail: 'not ready', reasons});
+      await page.route('**/readyz?verbose', route =>
+        route.fulfill({status: 503, contentType: 'application/problem+json', body}),
+      );
+      await page.locator('#alarm', {hasText: 'halted: writing the log failed'}).waitFor();
+      await picture(page, 'unready');
+      // Reads go on.
+      await page.locator('#status', {hasText: /^lsn/}).waitFor();
+      await page.unroute('**/readyz?verbose');
+      await page.locator('#alarm').waitFor({state: 'hidden'});
+      await page.close();
+    });
+
+    test('fits the screen of a telephone, closed and open', async () => {
+      const page = await open(tokens.operate.token);
+      await page.setViewportSize({width: 360, height: 740});
+      const width = () => page.evaluate('document.documentElement.scrollWidth');
+      await expect.poll(width).toBeLessThanOrEqual(360);
+      await page.screenshot({path: join(pictures, 'phone.png'), fullPage: true});
+      await page.locator('#find-id').fill(seat(60));
+      await page.keyboard.press('Enter');
+      await page.getByRole('button', {name: 'Revoke…'}).click();
+      await page.locator('#history li', {hasText: 'confirm'}).waitFor();
+      expect(await width()).toBeLessThanOrEqual(360);
+      await picture(page, 'phone_detail');
+      await page.close();
+    });
+
+    test('what is enlarged stays where it is when resources are created', async () => {
+      const page = await open(tokens.read.token);
+      await page.locator('#legend .available', {hasText: '1'}).waitFor();
+      const map = page.locator('#map');
+      await map.focus();
+      await page.keyboard.press('End');
+      for (let i = 0; i < 4; i++) await page.keyboard.press('+');
+      const middle = async (of: number): Promise<string> => {
+        await map.click();
+        await page.locator('#cell', {hasText: `of ${of}:`}).waitFor();
+        return ((await page.locator('#cell').textContent()) ?? '').replace(/ of .*/, '');
+      };
+      const before = await middle(240);
+      await client.batch([{command: 'create_resource', resource: seat(240)}]);
+      await page.locator('#fill', {hasText: '241 of'}).waitFor();
+      expect(await middle(241)).toBe(before);
+      expect(Number(before)).toBeGreaterThan(180);
+      await page.close();
+    });
+  });
+
+  test('says that there is nothing yet', async () => {
+    await start('empty', 0);
+    const page = await open(tokens.read.token);
+    await page.locator('#map-empty:not([hidden])').waitFor();
+    await page.locator('#holds-note', {hasText: 'Nothing is held.'}).waitFor();
+    await picture(page, 'empty');
+    await client.batch([{command: 'create_resource', resource: seat(0)}]);
+    await page.locator('#map-empty').waitFor({state: 'hidden'});
+    await page.close();
+    await stop();
   });
 
   test('shows a hundred thousand resources, each as it is, also zoomed', async () => {
