@@ -25,6 +25,7 @@ export function checkMemory(config: DatabaseConfig, source: string): void {
   fail(
     EXIT.FAILURE,
     `${source}: the tables of this configuration take ${mib(needed)}, this machine has ${mib(available)}`,
+    'invalid_config',
   );
 }
 
@@ -32,7 +33,7 @@ function parse(file: string, text: string): DatabaseConfig {
   try {
     return parseConfig(text);
   } catch (error) {
-    if (isOpenError(error)) return fail(EXIT.FAILURE, `${file}: ${error.message}`);
+    if (isOpenError(error)) return fail(EXIT.FAILURE, `${file}: ${error.message}`, error.code);
     throw error;
   }
 }

@@ -77,7 +77,7 @@ function toldOf(error: unknown, session: Session): Told {
 function toldOfDatabase(error: AllocDbError, session: Session): Told {
   const {failure} = error;
   const cause = error.cause instanceof TimedOut || error.cause instanceof Interrupted ? error.cause : null;
-  const what = cause === null ? error.message : cause.message;
+  const what = cause === null ? `${error.message}${hintOf(error)}` : cause.message;
   const why = cause === null ? null : session.connectionError;
   const told = {
     code: cause instanceof TimedOut ? 'timed_out' : error.code,
@@ -99,6 +99,13 @@ function toldOfDatabase(error: AllocDbError, session: Session): Told {
     ...(again ?? {operation: null}),
     ...(oldestLsn === undefined ? {} : {oldestLsn}),
   };
+}
+
+/** What to do here about a connection that did not come about; the client speaks of its own options. */
+function hintOf({code, message}: AllocDbError): string {
+  if (code !== 'connect_failed') return '';
+  if (message.includes('ECONNREFUSED')) return '; is a server running, and is this its address (--url)?';
+  return message.includes('tls.ca') ? '; that is --ca here' : '';
 }
 
 function againWith(session: Session, operation: OperationId): {operation: OperationId; repeat: string} {

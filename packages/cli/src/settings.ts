@@ -149,7 +149,7 @@ export const SETTINGS: {readonly [Name in SettingName]: Setting<ServeSettings[Na
     parse: roleOrNone,
     default: null,
     unset: 'operate on loopback, none elsewhere',
-    help: 'what everybody may do where there is no token file: read, write, operate or none',
+    help: 'what everybody may do where there is no token file, under whatever name they get here: read, write, operate or none',
   },
   tlsCert: {
     group: 'Access',
@@ -195,7 +195,7 @@ export const SETTINGS: {readonly [Name in SettingName]: Setting<ServeSettings[Na
     default: null,
     unset: 'that of the directory; 100 for a new one',
     unit: 'ms',
-    help: 'length of a slot of time; the same for the life of a directory',
+    help: 'length of a slot of time in milliseconds; the same for the life of a directory',
   },
   trustClientSlots: {
     group: 'Data',

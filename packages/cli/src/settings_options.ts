@@ -67,9 +67,16 @@ function httpOf({
   httpTls,
   httpMaxBody,
   maxBatch,
+  anonymousRole,
 }: ServeSettings): NonNullable<ServerOptions['http']> | null {
   if (listen === null) return null;
-  return {listen, ...(httpTls === null ? {} : {tls: httpTls}), limits: {bodyBytes: httpMaxBody, maxBatch}};
+  return {
+    listen,
+    ...(httpTls === null ? {} : {tls: httpTls}),
+    // Who says what everybody may do has thought of the names under which the server is reached, a proxy's perhaps.
+    ...(anonymousRole === null ? {} : {localNamesOnly: false}),
+    limits: {bodyBytes: httpMaxBody, maxBatch},
+  };
 }
 
 function limitsOf({maxFrame, maxBatch, slowConsumer, idleTimeout}: ServeSettings): Partial<ConnectionLimits> {

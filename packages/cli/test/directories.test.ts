@@ -193,7 +193,7 @@ describe('reconfigure', () => {
       '  core.max_resources: 100 -> 5,000',
       '  core.max_reservations: 100 -> 2,000',
       '  core.max_bundle_size: 16 -> 300',
-      '  core.max_ttl_slots: 600 -> 900',
+      '  core.max_ttl_slots: 600 -> 901',
       '  core.max_expiration_bucket_len: 100 -> 2,000',
       '  core.operation_window_slots: 600 -> 1,200',
       '  engine.max_command_bytes: 4,096 -> 4,864',
@@ -202,7 +202,7 @@ describe('reconfigure', () => {
       '',
     ]);
     expect(existsSync(join(own, 'before-8', 'CONFIG'))).toBe(true);
-    expect(after?.core).toMatchObject({maxResources: 5000, maxTtlSlots: 900n, operationWindowSlots: 1200n});
+    expect(after?.core).toMatchObject({maxResources: 5000, maxTtlSlots: 901n, operationWindowSlots: 1200n});
     expect(await answerOf('verify', own)).toMatchObject({ok: true, lsn: '8', digest, resources: 8});
   });
 

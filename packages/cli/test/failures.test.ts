@@ -136,7 +136,7 @@ describe('what certainly had no effect', () => {
       error: {
         code: 'connect_failed',
         certainty: 'definite',
-        message: expect.stringContaining('ECONNREFUSED'),
+        message: expect.stringMatching(/ECONNREFUSED.*; is a server running, and is this its address \(--url\)\?$/),
         operation: null,
       },
     });

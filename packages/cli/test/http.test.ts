@@ -46,12 +46,12 @@ describe('backup', () => {
     });
   });
 
-  test('one that is there stays, and the failure is certain', async () => {
+  test('one that is there stays, and the other is refused', async () => {
     await runHere(['backup', 'twice', ...served.http]);
     const {code, stdout, stderr} = await runHere(['backup', 'twice', '--json', ...served.http]);
-    expect([code, stdout]).toEqual([1, '']);
+    expect([code, stdout]).toEqual([2, '']);
     expect(objectOf(stderr)).toMatchObject({
-      error: {code: 'upkeep_failed', certainty: 'definite', message: expect.stringContaining('is not empty')},
+      error: {code: 'backup_exists', certainty: 'definite', message: expect.stringContaining('is not empty')},
     });
   });
 

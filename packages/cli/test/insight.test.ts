@@ -85,6 +85,8 @@ describe('inspect', () => {
     const objects = stdout.trimEnd().split('\n').map(objectOf);
     expect(objects.find(({kind}) => kind === 'reserve')).toMatchObject({lsn: '2', result: 'ok', lease, slot: '20'});
     expect(objects.at(-1)).toEqual({kind: 'limit'});
+    const people = await runHere(['inspect', 'wal', dir, '--limit', '1']);
+    expect(people.stdout).toMatch(/\nlimit {2}what comes behind is not shown: raise --limit\n$/);
   });
 
   test('wal: damage is named, the rest is shown, and the exit code says so', async () => {
@@ -297,7 +299,7 @@ describe('plan', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^load +2,000 requests\/s, 50 % of them reads: 1,000 commands\/s, 30 % of them reserves/);
     const config = parseConfig(stdout.slice(stdout.indexOf('\n{') + 1));
-    expect(config.core).toMatchObject({maxResources: 20_000, maxTtlSlots: 6000n});
+    expect(config.core).toMatchObject({maxResources: 20_000, maxTtlSlots: 6001n});
   });
 
   test('writes it to a new file that init takes, and never over one', async () => {

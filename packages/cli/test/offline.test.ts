@@ -50,7 +50,7 @@ describe('init', () => {
     expect(await runHere(['init', dir, ...small])).toEqual({
       code: 1,
       stdout: '',
-      stderr: `allocdb: ${dir} holds a database already; nothing was changed\n`,
+      stderr: `allocdb: not_empty: ${dir} holds a database already; nothing was changed\n`,
     });
     expect(readdirSync(dir, {recursive: true})).toEqual(before);
     const other = tempDir();
@@ -58,7 +58,7 @@ describe('init', () => {
     expect(await runHere(['init', other, ...small])).toEqual({
       code: 1,
       stdout: '',
-      stderr: `allocdb: ${other} is not empty: thesis; nothing was changed\n`,
+      stderr: `allocdb: not_empty: ${other} is not empty: thesis; nothing was changed\n`,
     });
     expect(readdirSync(other)).toEqual(['thesis']);
   });
@@ -125,5 +125,6 @@ test('a configuration that cannot be read is named', async () => {
   const {code, stderr} = await runHere(['init', dir, '--config', file]);
   expect([code, stderr.includes(file), existsSync(dir)]).toEqual([1, true, false]);
   writeFileSync(file, '{}');
-  expect((await runHere(['init', dir, '--config', file, '--json'])).code).toBe(1);
+  const json = await runHere(['init', dir, '--config', file, '--json']);
+  expect([json.code, objectOf(json.stderr)]).toMatchObject([1, {error: {code: 'invalid_config'}}]);
 });

@@ -37,7 +37,7 @@ describe.skipIf(spawnSync('openssl', ['version']).status !== 0)('allocdbs://', (
   test('without, or without TLS, it is not, and nothing was sent', async () => {
     const stranger = await server.run(['create', 'name:b', '--url', url]);
     expect([stranger.code, stranger.stdout]).toEqual([1, '']);
-    expect(stranger.stderr).toMatch(/\nallocdb: connect_failed: .*self-signed/);
+    expect(stranger.stderr).toMatch(/\nallocdb: connect_failed: .*self-signed.*; that is --ca here\n$/);
     const plain = await server.run(['create', 'name:b', '--json']);
     expect([plain.code, plain.stdout]).toEqual([1, '']);
     expect(JSON.parse(plain.stderr)).toMatchObject({error: {certainty: 'definite', operation: null}});

@@ -8,6 +8,7 @@ import {afterAll, describe, expect, test} from 'vitest';
 import {ALL_COMMANDS} from '../src/all_commands.ts';
 import {isOnline, ONLINE_COMMANDS} from '../src/online_commands.ts';
 import {buildProgram, type Register} from '../src/program.ts';
+import {SETTING_GROUPS} from '../src/settings.ts';
 import {splitWords} from '../src/words.ts';
 import {cleanUp, objectOf, run, shell, tempFile} from './command.ts';
 import {runHere, sessionOn} from './in_process.ts';
@@ -58,6 +59,8 @@ describe('wrong usage exits 64 and names what is wrong', () => {
     [['why', ID, '--limit', '1001'], '--limit'],
     [['why', ID, '--slot-ms', '5'], '--dir'],
     [['why', '--operation', ID], '--dir'],
+    [['api', 'DIR', '--config', 'x', '--start-lsn', '18446744073709551615'], 'below 2^64 - 1'],
+    [['api', 'DIR', '--config', 'x', '--start-slot', '18446744073709551616'], '--start-slot'],
     [['why', 'seat-12'], 'name:seat-12'],
     [['restore', 'BACKUP'], "argument 'dir'"],
     [['restore', 'BACKUP', 'DIR', '--at-lsn', '-1'], '--at-lsn'],
@@ -135,6 +138,12 @@ describe('help', () => {
     expect((await runHere(['get', '--help'])).stdout.replace(/\s+/g, ' ')).toContain(
       'never an argument, because ps and',
     );
+  });
+
+  test('of serve: every flag in its group, and help behind the settings', async () => {
+    const {stdout} = await runHere(['serve', '--help']);
+    const groups = [...stdout.matchAll(/^([A-Z][\w ]+):$/gm)].map(([, name]) => name);
+    expect(groups).toEqual(['Arguments', ...SETTING_GROUPS, 'Settings', 'Options', 'Global Options', 'Examples']);
   });
 
   test('the version', async () => {

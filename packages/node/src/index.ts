@@ -134,7 +134,7 @@ export {
 export type {Subjects} from './insight/subjects.ts';
 export {probeSync, type SyncProbeOptions, type SyncSpeed} from './insight/sync_probe.ts';
 export {countText, durationText, sizeText} from './insight/words.ts';
-export {configOfLimits, type DatabaseLimits} from './limits.ts';
+export {configOfLimits, type DatabaseLimits, slotsOfHold} from './limits.ts';
 export {lastSlotOf, type OpenDbOptions, openDb} from './open_db.ts';
 export type {CheckpointInfo, CheckpointOptions} from './storage/checkpointer.ts';
 export {slotMsOf} from './storage/config_file.ts';

@@ -11,7 +11,7 @@ export interface DatabaseLimits {
   maxReservations: number;
   /** Must hold rate x the time for which operations are remembered, one minute unless set. */
   maxOperations: number;
-  /** Longest hold. */
+  /** Longest hold; {@link slotsOfHold} gives it from a length of time. */
   maxTtlSlots: bigint | number;
   /** Most resources of one bundle; 16, or maxResources if that is less. */
   maxBundleSize?: number;
@@ -23,6 +23,14 @@ export interface DatabaseLimits {
 
 const REMEMBERED_MS = 60_000;
 const BUNDLE_SIZE = 16;
+
+/**
+ * The longest hold, in slots, of a database whose holds may be as long as this: one more than last so long. A hold ends up
+ * to a slot early when it was taken late in a slot, and who must have all of it (`ttl_ms` over HTTP) asks for one more.
+ */
+export function slotsOfHold(ms: number, slotDurationMs: number): bigint {
+  return BigInt(Math.ceil(ms / slotDurationMs)) + 1n;
+}
 
 /** The whole configuration for these limits, for slots of the given duration. */
 export function configOfLimits(limits: DatabaseLimits, slotDurationMs: number): DatabaseConfig {

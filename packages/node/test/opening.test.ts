@@ -82,6 +82,39 @@ describe('creating', () => {
       expect(openOn(disk).durableLsn).toBe(5n);
     }
   });
+
+  test('at a position that there is not, or with limits that no frame holds: refused, and nothing is written', async () => {
+    const disk = new SimDisk();
+    const last = 2n ** 64n - 1n;
+    for (const [lsn, slot] of [
+      [last, 0n],
+      [last + 1n, 0n],
+      [-1n, 0n],
+      [0n, last + 1n],
+      [0n, -1n],
+    ] as const) {
+      await expect(createDirectoryAt(DIR, CONFIG, {lsn, slot}, disk, 32 * 1024)).rejects.toThrow(RangeError);
+    }
+    const much = configWith({maxExpirationsPerTick: 1 << 20}, {maxReservations: 1 << 20});
+    const refused = createDirectoryAt(DIR, much, {lsn: 5n, slot: 2n}, disk);
+    await expect(refused).rejects.toMatchObject({code: 'invalid_config'});
+    expect(disk.list('/')).toEqual([]);
+  });
+
+  test.each([
+    [2n ** 64n - 2n, 0n, 'ok@18446744073709551615'],
+    // No operation can be remembered beyond the last slot.
+    [2n ** 64n - 2n, 2n ** 64n - 1n, 'slot_overflow'],
+    [0n, 2n ** 64n - 1n, 'slot_overflow'],
+  ])('at the outermost positions: lsn %d, slot %d', async (lsn, slot, answer) => {
+    const disk = new SimDisk();
+    await createDirectoryAt(DIR, CONFIG, {lsn, slot}, disk, 32 * 1024);
+    const engine = openOn(disk);
+    expect(said(engine.handleApiRequest(create(1n, 1n, slot)))).toBe(answer);
+    engine.closeNow();
+    expect(verifyDirectory(DIR, disk).problems).toEqual([]);
+    openOn(disk).closeNow();
+  });
 });
 
 describe('opening', () => {

@@ -224,7 +224,7 @@ describe('a plan', () => {
     const made = plan({ratePerSecond: 50_000, holdMs: 600_000, resources: 100_000});
     expect(made.config.core).toMatchObject({
       maxResources: 100_000,
-      maxTtlSlots: 6000n,
+      maxTtlSlots: 6001n,
       operationWindowSlots: 600n,
       maxOperations: 3_360_517,
       maxReservations: 3_460_517,
@@ -235,7 +235,7 @@ describe('a plan', () => {
     expect(planLines(made).slice(0, 5)).toEqual([
       'load        50,000 requests/s, 0 % of them reads: 50,000 commands/s, 100 % of them reserves that win',
       '            holds of up to 10 min on 100,000 resources, one each; retries get the first answer for 60 s',
-      'slots       100 ms: a hold has at most 6,000, an operation is remembered for 600',
+      'slots       100 ms: a hold has at most 6,001, an operation is remembered for 600',
       'tables      3,360,517 operations, 3,460,517 reservations (live, and over for up to 60 s)',
       'memory      800 MiB for the tables, all of it from the start',
     ]);

@@ -9,6 +9,7 @@ import {
   type DatabaseConfig,
   memoryBytesOf,
   operationWindowOf,
+  slotsOfHold,
 } from '@allocdb/node';
 
 const HOLD_MS = 600_000;
@@ -19,7 +20,7 @@ export function defaultConfig(slotDurationMs: number): DatabaseConfig {
     maxResources: 100_000,
     maxReservations: 200_000,
     maxOperations: 1_000_000,
-    maxTtlSlots: Math.ceil(HOLD_MS / slotDurationMs),
+    maxTtlSlots: slotsOfHold(HOLD_MS, slotDurationMs),
   };
   return configOfLimits(limits, slotDurationMs);
 }
@@ -28,10 +29,12 @@ export function defaultConfig(slotDurationMs: number): DatabaseConfig {
 export function explainConfig(config: DatabaseConfig, slotDurationMs: number): string[] {
   const {core} = config;
   const seconds = (slots: bigint): string => `${(Number(slots) * slotDurationMs) / 1000} s`;
+  // What every hold of that many slots has at least, whenever in a slot it begins.
+  const hold = core.maxTtlSlots > 1n ? core.maxTtlSlots - 1n : 1n;
   const window = operationWindowOf(core);
   const rate = Math.floor(core.maxOperations / ((Number(window) * slotDurationMs) / 1000));
   return [
-    `capacity: ${grouped(core.maxResources)} resources, ${grouped(core.maxReservations)} reservations, bundles to ${bundleSizeMax(config)}, holds to ${seconds(core.maxTtlSlots)}`,
+    `capacity: ${grouped(core.maxResources)} resources, ${grouped(core.maxReservations)} reservations, bundles to ${bundleSizeMax(config)}, holds to ${seconds(hold)}`,
     `retries: an operation is remembered for ${seconds(window)}; ${grouped(core.maxOperations)} of them carry ${grouped(rate)} operations/s without end, more for a while`,
     `memory: tables take ${grouped(Math.ceil(memoryBytesOf(core) / 2 ** 20))} MiB, all of it from the start`,
   ];

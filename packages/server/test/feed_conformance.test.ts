@@ -245,6 +245,32 @@ describe.each(Object.keys(BACKENDS))('a feed %s', kind => {
     expect(await failureOf(db.changes().next())).toMatchObject({code: 'closed'});
   });
 
+  test('that is left while a step waits ends that step at once, and lets everything go', async () => {
+    const {db, feeds} = await open();
+    await write(db, 3);
+    const feed = db.changes({from: 1n});
+    await take(feed, 3);
+    const waiting = [feed.next(), feed.next()];
+    expect(await feed.return()).toEqual({value: undefined, done: true});
+    const over = {value: undefined, done: true};
+    expect(await Promise.all(waiting)).toEqual([over, over]);
+    const thrown = db.changes({from: 1n});
+    await take(thrown, 3);
+    const step = thrown.next();
+    const reason = new Error('enough');
+    await expect(thrown.throw(reason)).rejects.toBe(reason);
+    expect(await step).toEqual(over);
+    const unused = db.changes({from: 1n});
+    expect(await unused.return()).toEqual(over);
+    expect(await unused.next()).toEqual(over);
+    {
+      await using scoped = db.changes({from: 1n});
+      await take(scoped, 1);
+    }
+    await until(() => (feeds() ?? 0) === 0, 'the feeds to be let go');
+    expect(await db.createResource({resource: first})).toMatchObject({lsn: 4n});
+  });
+
   test('a consumer that is slow misses nothing of what is written meanwhile', async () => {
     const {db} = await open();
     const feed = db.changes({from: 1n});

@@ -6,7 +6,7 @@
 import {CodecError, codecErrorFrame} from '@allocdb/api';
 import {SingleNodeEngine} from '@allocdb/node';
 import {createDirectoryAt} from '@allocdb/node/testing';
-import type {Command} from 'commander';
+import {type Command, InvalidArgumentError} from 'commander';
 import {u64} from '../arguments.ts';
 import {readConfig} from '../config_input.ts';
 import {EXIT, fail} from '../exit.ts';
@@ -23,6 +23,7 @@ export interface ApiFlags {
 /** Longest frame that is read; a longer length is taken for garbage. */
 const FRAME_BYTES_MAX: number = 64 << 20;
 const LENGTH_BYTES = 4;
+const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
 export function register(program: Command, session: Session): void {
   const command = program
@@ -30,13 +31,20 @@ export function register(program: Command, session: Session): void {
     .argument('<dir>', 'data directory; created when it is not there')
     .description('answer length-prefixed API frames from stdin on stdout, with an engine in this process')
     .requiredOption('--config <file>', 'configuration (JSON) of the directory')
-    .option('--start-lsn <n>', 'begin a new directory behind this lsn', u64)
+    .option('--start-lsn <n>', 'begin a new directory behind this lsn', startLsn)
     .option('--start-slot <n>', 'begin a new directory at this slot', u64)
     .action((dir: string, flags: ApiFlags) => api(dir, flags));
   addExamples(command, session, [
     'api ./data --config database.json < requests > responses',
     'api ./data --config database.json --start-lsn 1000 --start-slot 5000 < requests > responses',
   ]);
+}
+
+/** An lsn behind which there is another one. */
+function startLsn(text: string): bigint {
+  const lsn = u64(text);
+  if (lsn === U64_MAX) throw new InvalidArgumentError('must be below 2^64 - 1: behind the last lsn no log can begin.');
+  return lsn;
 }
 
 async function api(dir: string, flags: ApiFlags): Promise<void> {

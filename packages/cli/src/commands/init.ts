@@ -11,6 +11,7 @@ import {
   type DatabaseConfig,
   memoryBytesOf,
   SingleNodeEngine,
+  slotsOfHold,
 } from '@allocdb/node';
 import {defaultConfig, explainConfig} from '@allocdb/server';
 import {type Command, Option} from 'commander';
@@ -81,30 +82,32 @@ async function init(session: Session, dir: string, flags: InitFlags): Promise<vo
 
 function refuseExisting(dir: string): void {
   if (!existsSync(dir)) return;
-  if (existsSync(join(dir, 'CONFIG'))) fail(EXIT.FAILURE, `${dir} holds a database already; nothing was changed`);
+  if (existsSync(join(dir, 'CONFIG')))
+    fail(EXIT.FAILURE, `${dir} holds a database already; nothing was changed`, 'not_empty');
   const found = readdirSync(dir).filter(name => name !== 'lost+found');
-  if (found.length > 0) fail(EXIT.FAILURE, `${dir} is not empty: ${found.slice(0, 3).join(', ')}; nothing was changed`);
+  if (found.length === 0) return;
+  fail(EXIT.FAILURE, `${dir} is not empty: ${found.slice(0, 3).join(', ')}; nothing was changed`, 'not_empty');
 }
 
 /** The configuration of these sizes; ends the command with every one that cannot be used. */
 function configOf(flags: InitFlags): DatabaseConfig {
   const {slotMs, maxHold, remember, maxBundleSize, shard} = flags;
   const {core} = defaultConfig(slotMs);
-  const slots = (ms: number): number => Math.ceil(ms / slotMs);
   const config = configOfLimits(
     {
       maxResources: flags.maxResources ?? core.maxResources,
       maxReservations: flags.maxReservations ?? core.maxReservations,
       maxOperations: flags.maxOperations ?? core.maxOperations,
-      maxTtlSlots: maxHold === undefined ? core.maxTtlSlots : slots(maxHold),
+      maxTtlSlots: maxHold === undefined ? core.maxTtlSlots : slotsOfHold(maxHold, slotMs),
       ...(maxBundleSize === undefined ? {} : {maxBundleSize}),
-      ...(remember === undefined ? {} : {operationWindowSlots: slots(remember)}),
+      ...(remember === undefined ? {} : {operationWindowSlots: Math.ceil(remember / slotMs)}),
       ...(shard === undefined ? {} : {shardId: shard}),
     },
     slotMs,
   );
   const issues = configIssues(config);
-  if (issues.length > 0) fail(EXIT.FAILURE, ['the configuration cannot be used:', ...issues].join('\n  '));
+  if (issues.length > 0)
+    fail(EXIT.FAILURE, ['the configuration cannot be used:', ...issues].join('\n  '), 'invalid_config');
   checkMemory(config, 'init');
   return config;
 }

@@ -74,7 +74,9 @@ async function inspectWal(output: Output, dir: string, flags: InspectFlags): Pro
   const judge = new DamageJudge();
   for (const entry of inspectLog(dir, options)) {
     judge.see(entry);
-    await output.record(logFields(entry));
+    if (entry.kind === 'limit')
+      await output.line({kind: 'limit'}, 'limit  what comes behind is not shown: raise --limit');
+    else await output.record(logFields(entry));
   }
   return judge.isSound;
 }
@@ -99,7 +101,7 @@ class DamageJudge {
   }
 }
 
-function logFields(entry: InspectedEntry): Fields {
+function logFields(entry: Exclude<InspectedEntry, {kind: 'limit'}>): Fields {
   switch (entry.kind) {
     case 'config':
       return {kind: 'config', shard: entry.shardId, slotMs: entry.slotMs, problem: entry.problem};
@@ -119,8 +121,6 @@ function logFields(entry: InspectedEntry): Fields {
     }
     case 'unreadable':
       return {kind: entry.kind, offset: entry.offset, bytes: entry.bytes, why: entry.why, segment: entry.segment};
-    case 'limit':
-      return {kind: 'limit'};
     case 'end': {
       const {recovery, error} = entry;
       const {ending = null, firstLsn = null, lastLsn = null, cutBytes = null} = recovery ?? {};

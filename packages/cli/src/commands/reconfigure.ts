@@ -15,6 +15,7 @@ import {
   readDirectoryConfig,
   reconfigureDirectory,
   sizeText,
+  slotsOfHold,
 } from '@allocdb/node';
 import {type Command, Option} from 'commander';
 import {duration, whole} from '../arguments.ts';
@@ -111,10 +112,9 @@ async function reconfigure(session: Session, dir: string, flags: ReconfigureFlag
 /** The configuration with these sizes, and with what follows from them. Ends the command where they cannot be. */
 function grown(before: DatabaseConfig, slotMs: number | null, sizes: Sizes, dir: string): DatabaseConfig {
   const {core, engine} = before;
-  const slots = (ms: number, flag: string): bigint =>
-    slotMs === null
-      ? fail(EXIT.FAILURE, `${dir} does not say how long its slots are: instead of ${flag}, give slots by --config`)
-      : BigInt(Math.ceil(ms / slotMs));
+  const lengthFor = (flag: string): number =>
+    slotMs ??
+    fail(EXIT.FAILURE, `${dir} does not say how long its slots are: instead of ${flag}, give slots by --config`);
   const maxReservations = sizes.maxReservations ?? core.maxReservations;
   const maxBundleSize = sizes.maxBundleSize ?? core.maxBundleSize;
   const isBucketWhole = core.maxExpirationBucketLen === core.maxReservations;
@@ -125,15 +125,18 @@ function grown(before: DatabaseConfig, slotMs: number | null, sizes: Sizes, dir:
       maxReservations,
       maxOperations: sizes.maxOperations ?? core.maxOperations,
       maxBundleSize,
-      maxTtlSlots: sizes.maxHold === undefined ? core.maxTtlSlots : slots(sizes.maxHold, '--max-hold'),
+      maxTtlSlots: sizes.maxHold === undefined ? core.maxTtlSlots : slotsOfHold(sizes.maxHold, lengthFor('--max-hold')),
       maxExpirationBucketLen: isBucketWhole ? maxReservations : core.maxExpirationBucketLen,
       operationWindowSlots:
-        sizes.remember === undefined ? core.operationWindowSlots : slots(sizes.remember, '--remember'),
+        sizes.remember === undefined
+          ? core.operationWindowSlots
+          : BigInt(Math.ceil(sizes.remember / lengthFor('--remember'))),
     },
     engine: {...engine, maxCommandBytes: Math.max(engine.maxCommandBytes, 64 + 16 * maxBundleSize)},
   };
   const issues = configIssues(config);
-  if (issues.length > 0) fail(EXIT.FAILURE, ['the configuration cannot be used:', ...issues].join('\n  '));
+  if (issues.length > 0)
+    fail(EXIT.FAILURE, ['the configuration cannot be used:', ...issues].join('\n  '), 'invalid_config');
   checkMemory(config, 'reconfigure');
   return config;
 }

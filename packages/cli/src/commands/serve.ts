@@ -60,7 +60,7 @@ function addSetting(command: Command, name: SettingName): void {
   const text = `${setting.help} (default: ${defaultText(setting)})`;
   if (setting.placeholder === null) {
     command.addOption(new Option(flag, text).helpGroup(`${setting.group}:`));
-    command.addOption(new Option(`--no-${flag.slice(2)}`).hideHelp());
+    command.addOption(new Option(`--no-${flag.slice(2)}`).helpGroup(`${setting.group}:`).hideHelp());
     return;
   }
   const option = new Option(`${flag} ${setting.placeholder}`, text).helpGroup(`${setting.group}:`);

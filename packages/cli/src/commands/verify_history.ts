@@ -23,6 +23,10 @@ export function verifyHistory(dir: string | undefined, file: string, findingsMax
     return checkHistory(header, entries, {log, findingsMax});
   } catch (error) {
     if (isHistoryError(error)) return fail(EXIT.USAGE, `--history ${file}: ${error.message}`);
+    // What the directory's files do not give is an OpenError.
+    if (error instanceof Error && 'syscall' in error) {
+      fail(EXIT.FAILURE, `--history ${file} cannot be read: ${error.message}`);
+    }
     throw error;
   }
 }

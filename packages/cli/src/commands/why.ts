@@ -3,6 +3,8 @@
  * answered as it was. A running server is asked on its HTTP port; of a stopped one, `--dir` reads the log, and a snapshot
  * for what lies before. Nothing is changed, and both give the same answer in the same words.
  *
+ * A server reads its log for one resource; an operation alone is looked for in a directory only.
+ *
  * Exit 2 when the resource, or the operation, is not there.
  */
 import type {OperationId, ResourceId} from '@allocdb/client';
@@ -32,9 +34,17 @@ export function register(program: Command, session: Session): void {
   const command = program
     .command('why')
     .description('tell what happened to a resource, who has it, and why an operation was refused')
-    .argument('[resource]', 'a UUID, 32 hex digits, or name:TEXT', session.ids.resource)
+    .argument(
+      '[resource]',
+      'a UUID, 32 hex digits, or name:TEXT; may be left out with --dir and --operation',
+      session.ids.resource,
+    )
     .option('--dir <dir>', 'read this data directory of a stopped server, instead of asking a running one')
-    .option('--operation <id>', 'also why this operation was answered as it was', session.ids.operation)
+    .option(
+      '--operation <id>',
+      'also why this operation was answered as it was; with --dir, of an operation alone',
+      session.ids.operation,
+    )
     .option('--from <lsn>', 'read the log from this lsn on; what lies before is unknown', positiveU64)
     .option('--limit <n>', 'show so many events, the newest', whole(1, 1_000_000), EVENTS_SHOWN)
     .option(
@@ -62,7 +72,8 @@ async function why(session: Session, resource: ResourceId | undefined, flags: Wh
     fail(EXIT.USAGE, 'why needs a resource, or --operation, or both');
   if (dir === undefined && flags.slotMs !== undefined) fail(EXIT.USAGE, '--slot-ms goes with --dir: a server knows it');
   if (dir === undefined && resource === undefined) {
-    fail(EXIT.USAGE, 'why needs the resource where a server is asked; --operation alone goes with --dir');
+    const howElse = 'name one that the operation was about, or read a stopped directory or a backup with --dir';
+    fail(EXIT.USAGE, `a server tells why of a resource: ${howElse}`);
   }
   if (dir === undefined && flags.limit > EVENTS_OF_SERVER) {
     fail(EXIT.USAGE, `--limit: a server shows at most ${EVENTS_OF_SERVER} events; --dir has no such bound`);

@@ -20,6 +20,7 @@ import {
 import {OpenError} from '../errors.ts';
 import {readConfigFile} from '../storage/config_file.ts';
 import {openErrorOf, snapshotLsns} from '../storage/data_directory.ts';
+import {namesOf} from '../storage/directory_reading.ts';
 import {snapshotName} from '../storage/snapshot_format.ts';
 import {type KnownState, knownInSnapshot} from './known_state.ts';
 import {boundsOf} from './reasons.ts';
@@ -49,7 +50,7 @@ export interface HistorySource {
   end(): {readonly lastLsn: bigint; readonly nowSlot: bigint | null};
   /** What is known of subjects at an lsn of at least `from` - 1; null for nothing. */
   known(subjects: Subjects, from: bigint): KnownState | null;
-  /** Reads from this lsn to the end. */
+  /** Reads from this lsn to the end; what a cursor has not read is kept until it is closed. */
   read(from: bigint): LogCursor;
 }
 
@@ -83,9 +84,15 @@ export function* historySteps(source: HistorySource, query: HistoryQuery): Gener
   const {shardId} = core;
   const {resource, operation, limit} = query;
   const from = query.from === undefined || query.from < firstLsn ? firstLsn : query.from;
+  const open = (): LogCursor => {
+    try {
+      return source.read(from);
+    } catch (error) {
+      throw openErrorOf(error, source.name);
+    }
+  };
   let read = 0;
-  function* walk(visitor: {read(cursor: LogCursor, records: number): boolean}): Generator<number, void> {
-    const cursor = source.read(from);
+  function* walk(cursor: LogCursor, visitor: {read(cursor: LogCursor, records: number): boolean}): Generator<number> {
     try {
       while (visitor.read(cursor, RECORDS_A_STEP)) {
         read += RECORDS_A_STEP;
@@ -99,12 +106,19 @@ export function* historySteps(source: HistorySource, query: HistoryQuery): Gener
     }
   }
   const search = operation === null ? null : new OperationSearch(operation, shardId);
-  if (search !== null) yield* walk(search);
-  const asked = {resource, operation, found: search?.found ?? [], from, shardId, bounds: boundsOf(core)};
-  const known = source.known(subjectsOf(asked), from);
-  const history = new ResourceHistory({...asked, known, ...(limit === undefined ? {} : {limit})});
-  if (resource !== null || asked.found.length > 0) yield* walk(history);
-  return history.report({...source.end(), slotMs: source.slotMs});
+  // Opened before the search and held through it: a cursor keeps what it has not read, so that a checkpoint meanwhile cannot
+  // cut off the log in which the operation was just found.
+  const cursor = open();
+  try {
+    if (search !== null) yield* walk(open(), search);
+    const asked = {resource, operation, found: search?.found ?? [], from, shardId, bounds: boundsOf(core)};
+    const known = source.known(subjectsOf(asked), from);
+    const history = new ResourceHistory({...asked, known, ...(limit === undefined ? {} : {limit})});
+    if (resource !== null || asked.found.length > 0) yield* walk(cursor, history);
+    return history.report({...source.end(), slotMs: source.slotMs});
+  } finally {
+    cursor.close();
+  }
 }
 
 /** How a directory is opened for its history. */
@@ -121,6 +135,7 @@ export interface OpenHistoryOptions {
 export function openHistory(dir: string, {io = nodeFileIo, slotMs}: OpenHistoryOptions = {}): DirectorySource {
   let lock: DirectoryLock | null = null;
   try {
+    namesOf(io, dir);
     const created = readConfigFile(io, dir);
     if (created === null) throw new OpenError('missing_config', `${dir} holds no database`);
     lock = io.lock(dir, 'read');

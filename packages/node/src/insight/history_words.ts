@@ -101,7 +101,8 @@ function doneText(event: HistoryEvent, by: Holding | null, frame: HistoryFrame):
       return 'created';
     case 'reserve':
     case 'reserve_bundle': {
-      const bundle = event.resourceCount > 1 ? `, with ${countText(event.resourceCount - 1)} others` : '';
+      const others = event.resourceCount - 1;
+      const bundle = others > 0 ? `, with ${countText(others)} ${others === 1 ? 'other' : 'others'}` : '';
       const until = deadlineSlot === null ? '' : ` until ${slotText(deadlineSlot, frame)}`;
       return `held by ${holder === null ? 'its holder' : holderText(holder)} under ${named}${bundle}${until}`;
     }

@@ -10,7 +10,7 @@ import {memoryBytesOf} from '@allocdb/core';
 import {configIssues, type DatabaseConfig, frameIssues} from '../config.ts';
 import {DEFAULT_CHECKPOINT} from '../engine/engine_options.ts';
 import {OpenError} from '../errors.ts';
-import {configOfLimits} from '../limits.ts';
+import {configOfLimits, slotsOfHold} from '../limits.ts';
 import {
   DEFAULT_DISK,
   type DiskNeed,
@@ -180,7 +180,7 @@ function configFor(
   grantsPerSecond: number,
 ): DatabaseConfig {
   const {slotMs, holdMs, resources, retryWindowMs} = load;
-  const maxTtlSlots = BigInt(Math.ceil(holdMs / slotMs));
+  const maxTtlSlots = slotsOfHold(holdMs, slotMs);
   const operationWindowSlots = BigInt(Math.max(1, Math.ceil(retryWindowMs / slotMs)));
   const limits = {
     maxResources: resources,

@@ -3,7 +3,7 @@
  */
 import {AllocDb, hiOf, loOf, U64_MAX} from '@allocdb/core';
 import {type DirectoryLock, type FileIo, joinPath, nodeFileIo, parentPath, Wal} from '@allocdb/wal';
-import type {DatabaseConfig} from '../config.ts';
+import {configIssues, type DatabaseConfig, frameIssues} from '../config.ts';
 import {OpenError} from '../errors.ts';
 import {newHashSeed, readConfigFile, writeConfigFile} from '../storage/config_file.ts';
 import {openErrorOf} from '../storage/data_directory.ts';
@@ -16,13 +16,18 @@ export {dumpState, type StateDump} from './dump_state.ts';
 
 /** Where the directory begins: the position of an otherwise empty snapshot. */
 export interface StartPosition {
+  /** Below 2^64 - 1: behind the last lsn there is no log that could begin. */
   readonly lsn: bigint;
   readonly slot: bigint;
 }
 
+/** The longest frame of an engine for which nothing else was said. */
+const FRAME_BYTES = 8 << 20;
+
 /**
  * Creates a data directory that holds an empty snapshot at a position and a log that begins behind it. Resolves when all
- * of it is durable; rejects with OpenError `not_empty` where a database is already.
+ * of it is durable; rejects with OpenError `not_empty` where a database is already, and, before anything is written, with
+ * `invalid_config` or, for a position that there is not, RangeError.
  */
 export async function createDirectoryAt(
   dir: string,
@@ -31,6 +36,10 @@ export async function createDirectoryAt(
   io: FileIo = nodeFileIo,
   segmentBytes: number = 64 << 20,
 ): Promise<void> {
+  if (start.lsn < 0n || start.lsn >= U64_MAX) throw new RangeError('no log can begin behind the last lsn, 2^64 - 1');
+  if (start.slot < 0n || start.slot > U64_MAX) throw new RangeError('a slot is a whole number below 2^64');
+  const issues = [...configIssues(config), ...frameIssues(config, Math.min(FRAME_BYTES, segmentBytes >> 1))];
+  if (issues.length > 0) throw new OpenError('invalid_config', 'the configuration cannot be used:', issues);
   const lock = lockNew(io, dir);
   try {
     if (readConfigFile(io, dir) !== null) throw new OpenError('not_empty', `${dir} holds a database already`);
@@ -50,7 +59,7 @@ export async function createDirectoryAt(
       dir: joinPath(dir, 'wal'),
       lock: false,
       segmentBytes,
-      firstLsn: start.lsn === U64_MAX ? U64_MAX : start.lsn + 1n,
+      firstLsn: start.lsn + 1n,
       floor: 0n,
     }).closeSync();
     io.syncDir(dir);
