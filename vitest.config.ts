@@ -29,8 +29,10 @@ export default defineConfig({
   test: {
     // One more than there are cores: tests of whole processes wait for these more than they compute.
     maxWorkers: availableParallelism() + 1,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Ends what hangs. A machine that is busy with other things may take many times what an idle one does.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: {poll: {timeout: 60_000}},
     projects: [
       ...projects.map(({name, root}) => ({
         extends: true as const,

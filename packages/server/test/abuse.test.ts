@@ -152,7 +152,7 @@ describe('one frame of every kind', () => {
     }
     const httpPort = server.server.httpAddress?.port ?? 0;
     const count = async (): Promise<number> => (await connectionsAt(httpPort, server.tokens.read)).count;
-    await expect.poll(count, {timeout: 30_000}).toBe(0);
+    await expect.poll(count, {timeout: 60_000}).toBe(0);
     await expectJudged([after]);
   });
 

@@ -122,7 +122,7 @@ test('a thousand idle and five hundred slow connections', {timeout: LONG_MS}, as
 
   await Promise.all([...idle, ...helloDrippers, ...requestDrippers, ...unread].map(peer => peer.close()));
   await honest.close();
-  await expect.poll(async () => (await connectionsAt(server.httpPort)).count, {timeout: 30_000}).toBe(0);
+  await expect.poll(async () => (await connectionsAt(server.httpPort)).count, {timeout: 60_000}).toBe(0);
   expect(await server.stop()).toEqual({code: 0, signal: null});
 });
 
@@ -153,6 +153,6 @@ test('a hundred thousand requests whose answers nobody reads', {timeout: LONG_MS
   // The answers are 8 MB, of which 64 KiB may wait; the rest is the collector's.
   expect(peak - before).toBeLessThan(48 * MIB);
   await Promise.all([greedy.close(), honest.close()]);
-  await expect.poll(async () => (await connectionsAt(server.httpPort)).count, {timeout: 30_000}).toBe(0);
+  await expect.poll(async () => (await connectionsAt(server.httpPort)).count, {timeout: 60_000}).toBe(0);
   expect(await server.stop()).toEqual({code: 0, signal: null});
 });

@@ -11,8 +11,8 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 
 const COMMAND = fileURLToPath(new URL('../../cli/dist/main.js', import.meta.url));
-const READY_MS = 30_000;
-const END_MS = 30_000;
+const READY_MS = 120_000;
+const END_MS = 120_000;
 
 const children = new Set<ChildProcessWithoutNullStreams>();
 const directories = new Set<string>();

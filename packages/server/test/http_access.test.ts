@@ -187,7 +187,7 @@ describe('a rate', () => {
     expect(wait).toBeLessThanOrEqual(1000);
     expect(refused.headers.get('retry-after')).toBe('1');
     expect(codeOf(await ask(http, 'POST /v1/batch', {body: {commands}, token: limited.token}))).toBe('rate_limited');
-    await expect.poll(async () => (await create(5)).status, {timeout: 30_000}).toBe(201);
+    await expect.poll(async () => (await create(5)).status, {timeout: 60_000}).toBe(201);
   });
 
   test('bounds reads as over TCP, and what watches the server is not held up', async () => {
@@ -202,7 +202,7 @@ describe('a rate', () => {
           statuses.add(answer.status);
           return answer.status === 429 ? codeOf(answer) : '';
         },
-        {timeout: 30_000},
+        {timeout: 60_000},
       )
       .toBe('rate_limited');
     expect(statuses).toContain(200);

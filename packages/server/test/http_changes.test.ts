@@ -173,7 +173,7 @@ describe('the streams of a name', () => {
         expect((await ask(server, 'GET /v1/changes?from=99', {token: other.token})).status).toBe(409);
       }
       await Promise.all([...open, others].map(each => each.cancel()));
-      await expect.poll(() => server.http.requestsInFlight, {timeout: 30_000}).toBe(0);
+      await expect.poll(() => server.http.requestsInFlight, {timeout: 60_000}).toBe(0);
       const again = await follow(server, '', bearer(reader.token));
       expect(again.response.status).toBe(200);
       await again.cancel();
@@ -188,7 +188,7 @@ describe('the streams of a name', () => {
     // The second waits for the end of the first, with more than its buffers hold.
     raw.pause();
     raw.write(requestText('GET /v1/changes?from=1').repeat(2));
-    await expect.poll(async () => (await ask(server, 'HEAD /v1/changes')).status, {timeout: 30_000}).toBe(429);
+    await expect.poll(async () => (await ask(server, 'HEAD /v1/changes')).status, {timeout: 60_000}).toBe(429);
     raw.destroy();
     const open: EventReader[] = [];
     await expect
@@ -199,7 +199,7 @@ describe('the streams of a name', () => {
           else await stream.cancel();
           return open.length;
         },
-        {timeout: 30_000},
+        {timeout: 60_000},
       )
       .toBe(2);
     await Promise.all(open.map(each => each.cancel()));
@@ -208,7 +208,7 @@ describe('the streams of a name', () => {
   test('do not stay after a HEAD', async () => {
     const server = await startHttp({limits: {maxStreamsPerPrincipal: 1}});
     for (let i = 0; i < 3; i++) {
-      await expect.poll(async () => (await ask(server, 'HEAD /v1/changes')).status, {timeout: 30_000}).toBe(200);
+      await expect.poll(async () => (await ask(server, 'HEAD /v1/changes')).status, {timeout: 60_000}).toBe(200);
     }
   });
 });
@@ -233,7 +233,7 @@ test('a client that reads nothing is ended, and commands go on', async () => {
     const {json} = await ask(server, 'POST /v1/batch', {body: {commands}});
     expect(json.results).toHaveLength(commands.length);
   }
-  await expect.poll(() => server.http.requestsInFlight, {timeout: 30_000}).toBe(0);
+  await expect.poll(() => server.http.requestsInFlight, {timeout: 60_000}).toBe(0);
   const seen: string[] = [];
   try {
     for (let event = await stuck.next(); event !== null; event = await stuck.next()) seen.push(event.data.lsn);

@@ -26,7 +26,7 @@ function rawCode(response: RawResponse | undefined): string {
 
 /** Others are served; perhaps not the first time where a test has bounds so short that a busy machine exceeds them. */
 async function expectServed(http: HttpTest): Promise<void> {
-  await expect.poll(async () => (await ask(http, 'GET /v1/resources')).status, {timeout: 30_000}).toBe(200);
+  await expect.poll(async () => (await ask(http, 'GET /v1/resources')).status, {timeout: 60_000}).toBe(200);
 }
 
 describe('slow clients', () => {

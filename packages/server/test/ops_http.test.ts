@@ -71,9 +71,9 @@ describe('over HTTP', () => {
     const ended = new AbortController();
     const response = await fetch(`http://127.0.0.1:${httpPort}/v1/changes`, {signal: ended.signal});
     expect(response.status).toBe(200);
-    await expect.poll(feeds, {timeout: 30_000}).toBe(1);
+    await expect.poll(feeds, {timeout: 60_000}).toBe(1);
     ended.abort();
-    await expect.poll(feeds, {timeout: 30_000}).toBe(0);
+    await expect.poll(feeds, {timeout: 60_000}).toBe(0);
   });
 });
 

@@ -59,10 +59,10 @@ describe('metrics of a real server', () => {
     await get('/v1/resources/00000000000000000000000000000001', 'worker');
     await get('/v1/resources/00000000000000000000000000000001');
 
-    await expect.poll(async () => sampleOf(await scrape(), 'allocdb_expirations_total'), {timeout: 30_000}).toBe(1);
+    await expect.poll(async () => sampleOf(await scrape(), 'allocdb_expirations_total'), {timeout: 60_000}).toBe(1);
     const connections = async (): Promise<number | undefined> =>
       sampleOf(await scrape(), 'allocdb_connections', {transport: 'tcp'});
-    await expect.poll(connections, {timeout: 30_000}).toBe(2);
+    await expect.poll(connections, {timeout: 60_000}).toBe(2);
     const samples = await scrape();
     const value = (name: string, labels: Record<string, string> = {}): number | undefined =>
       sampleOf(samples, `allocdb_${name}`, labels);
@@ -74,7 +74,7 @@ describe('metrics of a real server', () => {
     expect(value('feeds', {transport: 'tcp'})).toBe(1);
     const lag = async (): Promise<number | undefined> =>
       sampleOf(await scrape(), 'allocdb_feed_lag_records', {transport: 'tcp'});
-    await expect.poll(lag, {timeout: 30_000}).toBe(0);
+    await expect.poll(lag, {timeout: 60_000}).toBe(0);
     expect(value('http_requests_total', {route: '/v1/resources/:id', status: '2xx'})).toBe(1);
     expect(value('http_requests_total', {route: '/v1/resources/:id', status: '4xx'})).toBe(1);
     expect(value('checkpoint_interval_bytes')).toBe(256 * 2 ** 20);
@@ -87,7 +87,7 @@ describe('metrics of a real server', () => {
       const now = await scrape();
       return ['connections', 'feeds'].map(name => sampleOf(now, `allocdb_${name}`, {transport: 'tcp'}));
     };
-    await expect.poll(left, {timeout: 30_000}).toEqual([0, 0]);
+    await expect.poll(left, {timeout: 60_000}).toEqual([0, 0]);
   });
 
   test('labels are those of the table, whatever was asked of the server', async () => {

@@ -33,7 +33,7 @@ async function stateOf(peer: Peer, resourceId: bigint): Promise<string> {
 
 /** Asks until the resource is free; returns when the first such answer had come. */
 async function availableAt(peer: Peer, resourceId: bigint): Promise<number> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 120_000;
   for (;;) {
     const state = await stateOf(peer, resourceId);
     if (state === 'available') return performance.now();

@@ -149,7 +149,7 @@ class Holds {
   /** Nothing has ended early; with `all`, waits until everything that is due has ended. Returns how many had. */
   async check(all: boolean): Promise<number> {
     let ended = 0;
-    const late = performance.now() + 30_000;
+    const late = performance.now() + 120_000;
     for (const [resource, deadline] of this.#deadlines) {
       let state = await this.#stateOf(resource);
       const isDue = deadline <= this.server.slot;
