@@ -62,7 +62,7 @@ export const PACKAGES: Readonly<Record<string, PackageRule>> = {
   bench: {
     published: true,
     workspace: ['@allocdb/core', '@allocdb/wal', '@allocdb/node', '@allocdb/client'],
-    external: [],
+    external: ['fastify', 'typebox'],
     node: ['packages/bench/'],
   },
   sim: {

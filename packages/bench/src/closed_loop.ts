@@ -17,6 +17,8 @@ export const HIGHEST: LoadShape = {connections: 16, outstanding: 512};
 /** One run against one server. */
 export interface LoadRun {
   readonly answersPerSecond: number;
+  /** All of them, the warm-up's and those behind the measured seconds too. */
+  readonly answers: number;
   /** Processor time over elapsed time, in percent; null where the system does not say. */
   readonly serverPercent: number | null;
   readonly clientPercent: number;
@@ -47,6 +49,7 @@ export async function runClosedLoop(
     await client.stop();
     return {
       answersPerSecond: (answered * 1000) / millis,
+      answers: client.answers,
       serverPercent: serverCpu === null || serverNow === null ? null : (100 * (serverNow - serverCpu)) / millis,
       clientPercent: (own.user + own.system) / 10 / millis,
     };

@@ -6,7 +6,9 @@ import type {Scenario} from '../scenario.ts';
 import {CHECKPOINT} from './checkpoint.ts';
 import {CORE} from './core.ts';
 import {ENGINE} from './engine.ts';
+import {FEED} from './feed.ts';
 import {HOT_SPOT} from './hot_spot.ts';
+import {HTTP} from './http.ts';
 import {LATENCY} from './latency.ts';
 import {LOG} from './log.ts';
 import {RECOVERY} from './recovery.ts';
@@ -20,6 +22,8 @@ export const SCENARIOS: readonly Scenario[] = [
   LOG,
   ENGINE,
   TCP,
+  HTTP,
+  FEED,
   LATENCY,
   RECOVERY,
   CHECKPOINT,
