@@ -102,7 +102,7 @@ function isDeclared(repo: Repo, dir: string, path: string, name: string): boolea
   if (TEST_TOOLS.includes(name)) return true;
   const manifest = repo.manifest(`packages/${dir}/package.json`);
   if (manifest === null) return true;
-  const dev = isTest(path) ? manifest.devDependencies : undefined;
+  const dev = isTest(path) || PACKAGES[dir]?.bundled === true ? manifest.devDependencies : undefined;
   return name in {...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies, ...dev};
 }
 

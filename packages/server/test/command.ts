@@ -50,7 +50,7 @@ export const INSTALLED_COMMAND: string = fileURLToPath(new URL('../../cli/bin/al
 /** Starts the command with its three pipes. */
 export function startCommand(args: readonly string[]): ChildProcessWithoutNullStreams {
   if (!existsSync(COMMAND)) {
-    throw new Error('the allocdb command is not built: run "pnpm exec tsc -b packages/server" (npm test does)');
+    throw new Error('the allocdb command is not built: run "pnpm build" (npm test does)');
   }
   return startProgram([COMMAND, ...args]);
 }

@@ -208,11 +208,16 @@ describe.each(Object.keys(BACKENDS))('a feed %s', kind => {
       await feed.return();
     }
     expect(failure).toMatchObject({code: 'lsn_not_retained', certainty: 'definite'});
-    const oldestLsn = failure['oldestLsn'] as bigint;
-    expect(oldestLsn).toBeGreaterThan(1n);
-    const reader = db.changes({from: oldestLsn});
-    expect(await lsnOf(reader.next())).toBe(oldestLsn);
-    await reader.return();
+    expect(failure['oldestLsn']).toBeGreaterThan(1n);
+    // A checkpoint that is still under way may cut more: then that failure says from where the log is.
+    let oldest: unknown;
+    while (failure['code'] === 'lsn_not_retained' && failure['oldestLsn'] !== oldest) {
+      oldest = failure['oldestLsn'];
+      const reader = db.changes({from: oldest as bigint});
+      failure = await lsnOf(reader.next()).then(lsn => ({lsn}), failureIn);
+      await reader.return();
+    }
+    expect(failure).toEqual({lsn: oldest});
     // The feed that was passed has what was on its way, without a gap, and then the same failure.
     const last = db.lastLsn ?? 0n;
     let expected = 2n;

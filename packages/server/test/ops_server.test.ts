@@ -7,7 +7,7 @@ import {encodeSubscribe} from '@allocdb/api';
 import {configOfLimits, configToJson} from '@allocdb/node';
 import {afterEach, describe, expect, test} from 'vitest';
 import {METRICS} from '../src/ops/metric_table.ts';
-import {serverVersion} from '../src/ops/operations.ts';
+import {packageVersion} from '../src/version.ts';
 import {TokenFile} from './access_tokens.ts';
 import {cleanUp, ServeProcess, tempDir, tempFile} from './command.ts';
 import {rootPath} from './ops_deploy_files.ts';
@@ -78,7 +78,7 @@ describe('metrics of a real server', () => {
     expect(value('http_requests_total', {route: '/v1/resources/:id', status: '2xx'})).toBe(1);
     expect(value('http_requests_total', {route: '/v1/resources/:id', status: '4xx'})).toBe(1);
     expect(value('checkpoint_interval_bytes')).toBe(256 * 2 ** 20);
-    expect(value('build_info', {version: serverVersion()})).toBe(1);
+    expect(value('build_info', {version: packageVersion()})).toBe(1);
     expect(value('ready')).toBe(1);
     expect(samples.filter(({name}) => name === 'process_start_time_seconds')).toHaveLength(1);
 

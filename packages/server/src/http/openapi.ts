@@ -2,10 +2,10 @@
  * The OpenAPI document: made by the framework from the schemas that requests are checked against and answers written with,
  * so that it cannot say anything else. Added here is what no schema says: who may call, and every kind of problem.
  */
-import {readFileSync} from 'node:fs';
 import swagger from '@fastify/swagger';
 import type {FastifySchema, RouteOptions} from 'fastify';
 import {Type} from 'typebox';
+import {packageVersion} from '../version.ts';
 import {COMPONENTS} from './components.ts';
 import type {HttpApp} from './http_app.ts';
 import {problemOf} from './problem.ts';
@@ -27,7 +27,7 @@ export function addOpenApi(app: HttpApp, rules: RouteRules): void {
     refResolver: {buildLocalReference: (json, _base, _fragment, i) => String(json['$id'] ?? `schema-${i}`)},
     openapi: {
       openapi: '3.1.0',
-      info: {title: 'AllocDB', version: versionOfPackage(), description: DESCRIPTION},
+      info: {title: 'AllocDB', version: packageVersion(), description: DESCRIPTION},
       servers: [{url: '/'}],
       tags: [
         {name: 'resources', description: 'Scarce things.'},
@@ -116,9 +116,4 @@ export function openApiRoute(app: HttpApp): void {
       reply.header('content-type', 'application/json; charset=utf-8').send(text as never);
     },
   );
-}
-
-function versionOfPackage(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as {version: string}).version;
 }

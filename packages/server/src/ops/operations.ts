@@ -2,9 +2,9 @@
  * What a server tells those who run it, put together: health, metrics, and the counts of its ports. The server makes one when
  * its engine is open, lets its ports count into `traffic`, and mounts the rest on its HTTP port.
  */
-import {readFileSync} from 'node:fs';
 import {performance} from 'node:perf_hooks';
 import type {SingleNodeEngine} from '@allocdb/node';
+import {packageVersion} from '../version.ts';
 import {Health} from './health.ts';
 import type {ServerMetrics} from './prometheus.ts';
 import type {ServerFacts} from './scrape.ts';
@@ -31,7 +31,7 @@ export function createOperations(engine: SingleNodeEngine, options: OperationsOp
     metrics: () => engine.metrics(options.currentSlot()),
     now: () => performance.now(),
   });
-  const all = {...facts, version: serverVersion(), traffic, health};
+  const all = {...facts, version: packageVersion(), traffic, health};
   let made: Promise<ServerMetrics> | null = null;
   // Loaded when somebody asks for the first time: a server without HTTP has no use for it.
   const render = async (): ReturnType<ServerMetrics['render']> => {
@@ -40,10 +40,4 @@ export function createOperations(engine: SingleNodeEngine, options: OperationsOp
   };
   const metrics = {render};
   return {health, traffic, metrics};
-}
-
-/** The version in this package's manifest, which lies above both `src` and `dist`. */
-export function serverVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return String((manifest as {version?: unknown}).version);
 }
