@@ -10,11 +10,10 @@ import {endingWithParent} from './ends_with_parent.ts';
 
 /** Where this package's programs are. */
 export const PROGRAM_DIR: string = dirname(fileURLToPath(import.meta.url));
-/** True where this package runs from its sources; so do the programs that it starts, through tsx. */
-export const FROM_SOURCES: boolean = import.meta.url.endsWith('.ts');
-
-const extension: string = FROM_SOURCES ? 'ts' : 'js';
-const loader: readonly string[] = FROM_SOURCES ? ['--conditions=@allocdb/source', '--import', 'tsx'] : [];
+/** Where this package runs from its sources, so do the programs that it starts, through tsx. */
+const extension: string = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+/** What a program in TypeScript needs. Other packages are those that were built: loading all of their sources takes a second. */
+const LOADER: readonly string[] = ['--import', 'tsx'];
 const LINES_KEPT = 20;
 
 const running: Set<ChildProcess> = new Set();
@@ -37,7 +36,12 @@ export function startProgram(
   stdout: 'ignore' | 'pipe',
   nodeArgs: readonly string[] = [],
 ): ChildProcess {
-  const [command, all] = endingWithParent(process.execPath, [...loader, ...nodeArgs, program, ...args]);
+  const [command, all] = endingWithParent(process.execPath, [
+    ...(program.endsWith('.ts') ? LOADER : []),
+    ...nodeArgs,
+    program,
+    ...args,
+  ]);
   const child = spawn(command, all, {cwd: PROGRAM_DIR, stdio: ['pipe', stdout, 'pipe']});
   running.add(child);
   child.once('exit', () => running.delete(child));

@@ -6,15 +6,12 @@
 import type {ChildProcess} from 'node:child_process';
 import {readFileSync} from 'node:fs';
 import {join, resolve} from 'node:path';
-import {FROM_SOURCES, LastLines, PROGRAM_DIR, programOf, startProgram} from './child_process.ts';
+import {LastLines, PROGRAM_DIR, programOf, startProgram} from './child_process.ts';
 
 /** The program of the bare durable echo. */
 export const ECHO_PROGRAM: string = programOf('echo_server');
-/** The `allocdb` command: beside this package, in a workspace as in an installation. */
-export const ALLOCDB_PROGRAM: string = join(
-  PROGRAM_DIR,
-  FROM_SOURCES ? '../../cli/src/main.ts' : '../../cli/dist/main.js',
-);
+/** The built `allocdb` command: beside this package, in a workspace as in an installation. */
+export const ALLOCDB_PROGRAM: string = join(PROGRAM_DIR, '../../cli/dist/main.js');
 
 /** As the installed `allocdb` starts Node; the echo is given the same. */
 const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=1'];

@@ -6,8 +6,7 @@
  * SIGTERM stops it in order.
  */
 import {configOfLimits} from '@allocdb/node';
-import {AllocDbServer} from '../src/index.ts';
-import {createLog} from '../src/log.ts';
+import {AllocDbServer, createLog} from '@allocdb/server';
 import type {AbuseServerOptions} from './abuse_server_process.ts';
 
 const options: AbuseServerOptions = JSON.parse(process.argv[2] ?? '{}');

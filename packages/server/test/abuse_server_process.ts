@@ -8,10 +8,9 @@ import {fileURLToPath} from 'node:url';
 import type {DatabaseLimits} from '@allocdb/node';
 import type {HttpLimits} from '../src/http/index.ts';
 import type {ConnectionLimits} from '../src/net/connection_host.ts';
-import {type CommandEnd, type LogEvent, startProgram, tempDir, withDeadline} from './command.ts';
+import {type CommandEnd, type LogEvent, startScript, tempDir, withDeadline} from './command.ts';
 
 const LISTEN_MS = 60_000;
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('abuse_server.ts', import.meta.url));
 /** Lines of its log that are kept. */
 const KEPT_LINES = 50;
@@ -42,13 +41,13 @@ export class AbuseServer {
   readonly httpPort: number;
   /** The last lines of its log. */
   readonly lines: readonly string[];
-  readonly #child: ReturnType<typeof startProgram>;
+  readonly #child: ReturnType<typeof startScript>;
   #end: CommandEnd | null = null;
   #onLiveBytes: (bytes: number) => void = () => undefined;
 
   static async start(options: Omit<AbuseServerOptions, 'dir'>): Promise<AbuseServer> {
     const args = JSON.stringify({...options, dir: join(tempDir(), 'data')});
-    const child = startProgram(['--expose-gc', '--import', 'tsx', '--conditions=@allocdb/source', PROGRAM, args], ROOT);
+    const child = startScript(PROGRAM, [args], ['--expose-gc']);
     const lines: string[] = [];
     const listening = new Promise<LogEvent>((resolve, reject) => {
       createInterface({input: child.stderr}).on('line', line => {
@@ -62,7 +61,7 @@ export class AbuseServer {
     return new AbuseServer(child, await withDeadline(listening, 'the server to listen', LISTEN_MS), lines);
   }
 
-  private constructor(child: ReturnType<typeof startProgram>, listening: LogEvent, lines: readonly string[]) {
+  private constructor(child: ReturnType<typeof startScript>, listening: LogEvent, lines: readonly string[]) {
     this.#child = child;
     this.lines = lines;
     this.pid = Number(listening['pid']);

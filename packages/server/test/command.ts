@@ -10,6 +10,8 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 
+/** Where tsx is found. */
+const PACKAGE_DIR = fileURLToPath(new URL('..', import.meta.url));
 const COMMAND = fileURLToPath(new URL('../../cli/dist/main.js', import.meta.url));
 const READY_MS = 120_000;
 const END_MS = 120_000;
@@ -67,6 +69,18 @@ export function startProgram(
   // A process that ends early closes its input; what matters is its exit code and what it said.
   child.stdin.on('error', () => undefined);
   return child;
+}
+
+/**
+ * Starts a program of the tests that is written in TypeScript. What it imports by a package's name is what was built, like
+ * the command: a whole server from sources takes a second and a half of a processor to load.
+ */
+export function startScript(
+  program: string,
+  args: readonly string[],
+  nodeArgs: readonly string[] = [],
+): ChildProcessWithoutNullStreams {
+  return startProgram([...nodeArgs, '--import', 'tsx', program, ...args], PACKAGE_DIR);
 }
 
 /** How a process ended. */

@@ -3,19 +3,18 @@
  * by years, also over a crash. Slots never go back, a jump back stands still until the clock has caught up, and no hold
  * ends before its slot has begun.
  */
-import {type ChildProcessWithoutNullStreams, spawn} from 'node:child_process';
+import type {ChildProcessWithoutNullStreams} from 'node:child_process';
 import {createInterface} from 'node:readline';
 import {setTimeout as pause} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 import {Random} from '@allocdb/sim';
 import {afterEach, expect, test, vi} from 'vitest';
-import {cleanUp, tempDir, withDeadline} from './command.ts';
+import {cleanUp, startScript, tempDir, withDeadline} from './command.ts';
 import {Peer} from './peer.ts';
 import {faultConfigFile} from './process_faults_config.ts';
 import {create, reserve} from './requests.ts';
 
 const PROGRAM = fileURLToPath(new URL('process_faults_clock_server.ts', import.meta.url));
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const SLOT_MS = 20;
 const YEAR_MS = 365 * 86_400_000;
 const RESOURCES = 12;
@@ -50,18 +49,7 @@ class ClockServer {
   }
 
   static async start(dir: string, configFile: string, firstMs: number): Promise<ClockServer> {
-    const args = [
-      '--import',
-      'tsx',
-      '--conditions=@allocdb/source',
-      PROGRAM,
-      dir,
-      configFile,
-      `${SLOT_MS}`,
-      `${firstMs}`,
-    ];
-    const child = spawn(process.execPath, args, {cwd: ROOT, stdio: ['pipe', 'pipe', 'pipe']});
-    child.stdin.on('error', () => undefined);
+    const child = startScript(PROGRAM, [dir, configFile, `${SLOT_MS}`, `${firstMs}`]);
     let text = '';
     const listening = new Promise<{port: number; slot: string}>((resolve, reject) => {
       createInterface({input: child.stderr}).on('line', line => {

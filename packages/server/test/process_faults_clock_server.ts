@@ -9,8 +9,7 @@
 import {readFileSync} from 'node:fs';
 import {createInterface} from 'node:readline';
 import {parseConfig} from '@allocdb/node';
-import {AllocDbServer} from '../src/index.ts';
-import {createLog} from '../src/log.ts';
+import {AllocDbServer, createLog} from '@allocdb/server';
 
 const [dir = '', configFile = '', slotMs = '', firstMs = ''] = process.argv.slice(2);
 let nowMs = Number(firstMs);

@@ -17,11 +17,10 @@ import {runHttpCase} from '../abuse_http_session.ts';
 import {AbuseServer, connectionsAt, ROOMY} from '../abuse_server_process.ts';
 import {type AbuseTarget, describeCase, runCase, shrunk} from '../abuse_session.ts';
 import {TokenFile} from '../access_tokens.ts';
-import {pause, startProgram, withDeadline} from '../command.ts';
+import {pause, startScript, withDeadline} from '../command.ts';
 import {OpenApiDocument, type Part} from '../openapi_document.ts';
 import type {HonestOrder, HonestPhase} from './abuse_honest_program.ts';
 
-const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const HONEST = fileURLToPath(new URL('abuse_honest_program.ts', import.meta.url));
 const SLOT_MS = 100;
 const AT_ONCE = 12;
@@ -258,13 +257,12 @@ class Abuse {
 
 /** The program of the honest client. */
 class Honest {
-  readonly #child: ReturnType<typeof startProgram>;
+  readonly #child: ReturnType<typeof startScript>;
   readonly #lines: AsyncIterator<string>;
   #errors: string = '';
 
   constructor(order: HonestOrder) {
-    const flags = ['--import', 'tsx', '--conditions=@allocdb/source'];
-    this.#child = startProgram([...flags, HONEST, JSON.stringify(order)], ROOT);
+    this.#child = startScript(HONEST, [JSON.stringify(order)]);
     this.#lines = createInterface({input: this.#child.stdout})[Symbol.asyncIterator]();
     this.#child.stderr.on('data', (chunk: Buffer) => {
       this.#errors += chunk;

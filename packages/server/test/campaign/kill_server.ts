@@ -5,12 +5,11 @@
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {type CommandEnd, type LogEvent, startCommand, startProgram, withDeadline} from '../command.ts';
+import {type CommandEnd, type LogEvent, startCommand, startScript, withDeadline} from '../command.ts';
 
 const LISTEN_MS = 60_000;
 const POLL_MS = 1;
 
-const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const SMALL_SERVER = fileURLToPath(new URL('kill_small_server.ts', import.meta.url));
 
 export interface KillServerOptions {
@@ -118,7 +117,5 @@ function startServe({dir, configFile, slotMs, mibPerSecond}: KillServerOptions):
 }
 
 function startSmall({dir, configFile, slotMs, mibPerSecond}: KillServerOptions): ReturnType<typeof startCommand> {
-  const flags = ['--import', 'tsx', '--conditions=@allocdb/source'];
-  const args = [SMALL_SERVER, dir, configFile, String(slotMs), String(mibPerSecond)];
-  return startProgram([...flags, ...args], ROOT);
+  return startScript(SMALL_SERVER, [dir, configFile, String(slotMs), String(mibPerSecond)]);
 }

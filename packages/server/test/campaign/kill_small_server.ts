@@ -7,8 +7,7 @@
  */
 import {readFileSync} from 'node:fs';
 import {parseConfig} from '@allocdb/node';
-import {AllocDbServer} from '../../src/index.ts';
-import {createLog} from '../../src/log.ts';
+import {AllocDbServer, createLog} from '@allocdb/server';
 
 const SEGMENT_BYTES = 128 << 10;
 const CHECKPOINT_BYTES = 192 << 10;

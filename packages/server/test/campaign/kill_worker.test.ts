@@ -8,9 +8,8 @@ import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 import {addCounts, type Counts} from '@allocdb/campaign';
 import {afterEach, expect, test} from 'vitest';
-import {cleanUp, startProgram} from '../command.ts';
+import {cleanUp, startScript} from '../command.ts';
 
-const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const WORKER = fileURLToPath(new URL('kill_worker.ts', import.meta.url));
 /** As in `kill.test.ts`: beside other suites a start of the server takes seconds. */
 const LONG_MS = 240_000;
@@ -27,8 +26,7 @@ test('told to end after its first cycle: a cycle is brought to its end, the hist
   timeout: LONG_MS,
 }, async () => {
   const order = JSON.stringify({only: null, first: 7, index: 0, step: 1, count: null, milliseconds: null});
-  const flags = ['--import', 'tsx', '--conditions=@allocdb/source'];
-  const worker = startProgram([...flags, WORKER, order], ROOT);
+  const worker = startScript(WORKER, [order]);
   const lines: Line[] = [];
   const reader = createInterface({input: worker.stdout});
   reader.on('line', line => lines.push(JSON.parse(line) as Line));
