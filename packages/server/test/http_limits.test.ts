@@ -7,7 +7,7 @@ import {Readable} from 'node:stream';
 import {afterEach, describe, expect, test} from 'vitest';
 import {ROUTE_RULES} from '../src/access/index.ts';
 import type {Routes} from '../src/http/index.ts';
-import {until} from './command.ts';
+import {pause, until} from './command.ts';
 import {ask, type HttpTest, id, startHttp, stopHttp} from './http_in_process.ts';
 import {codeOf} from './http_problems.ts';
 import {RawHttp, type RawResponse, requestText} from './http_raw.ts';
@@ -17,6 +17,7 @@ afterEach(stopHttp);
 
 const LIVE = requestText('GET /livez');
 const READ = requestText('GET /v1/resources');
+const JSON_BODY = {'content-type': 'application/json'};
 
 /** Checks that a response is a problem, and answers its code. */
 function rawCode(response: RawResponse | undefined): string {
@@ -83,6 +84,27 @@ describe('slow clients', () => {
     expect((await raw.take(1))[0]?.status).toBe(200);
     await raw.closed();
     expect(raw.responses).toHaveLength(1);
+  });
+
+  test.each([
+    ['no JSON', `${requestText('POST /v1/resources', null, {...JSON_BODY, 'content-length': '1'})}{`],
+    ['no request', 'no request\r\n\r\n'],
+  ])('that read late get all of their answers, also where one is %s and ends the connection', async (_, last) => {
+    const http = await startHttp();
+    const raw = await RawHttp.open(http.port);
+    raw.pause();
+    // More than the buffers of the system hold, between two ends that do not read.
+    const count = 10;
+    raw.write(requestText('GET /openapi.json').repeat(count) + last);
+    await pause(300);
+    // Who goes on sending to a closed end is reset, and what it had not read yet is gone.
+    raw.write(READ);
+    await pause(300);
+    raw.write(READ);
+    raw.resume();
+    const responses = await raw.take(count + 1);
+    expect(responses.map(({status}) => status)).toEqual([...new Array(count).fill(200), 400]);
+    await raw.closed();
   });
 
   test('that do not read their answers are dropped', async () => {

@@ -80,6 +80,12 @@ export class Connections {
         hasFailed: false,
       });
       socket.once('close', () => this.#onClose(socket));
+      // What node does behind an answer that says `connection: close`: it would reset whoever is still sending.
+      socket.destroySoon = () => {
+        const connection = this.#bySocket.get(socket);
+        if (connection !== undefined) connection.isEnded = true;
+        endGently(socket);
+      };
     });
   }
 
@@ -185,19 +191,21 @@ export class Connections {
     const responses = [...connection.responses];
     if (connection.isEnded || responses.some(({req}) => req.complete)) return;
     connection.isEnded = true;
-    if (!socket.writable || responses.some(({headersSent}) => headersSent)) {
-      socket.destroy();
-      return;
-    }
-    socket.write(rawProblem(problem));
+    const hasAnother = responses.some(({headersSent}) => headersSent);
+    if (socket.writable && !hasAnother) socket.write(rawProblem(problem));
     endGently(socket);
   }
 }
 
-/** Ends a connection that is still read for a while, so that a reset does not eat what it was told. */
+/**
+ * Ends a connection behind everything that was written to it, however slowly that is read (who reads nothing has the time
+ * of `stallTimeoutMs`), and reads it for a while longer, so that a reset does not eat what it was told.
+ */
 function endGently(socket: Socket): void {
-  socket.end();
-  setTimeout(() => socket.destroy(), DRAIN_MS).unref();
+  // What comes now is not looked at. Node's parser lets go of the socket when somebody else listens to it.
+  socket.removeAllListeners('data').on('data', () => undefined);
+  socket.resume();
+  socket.end(() => setTimeout(() => socket.destroy(), DRAIN_MS).unref());
 }
 
 /** What bytes that are no request, or not in time, are told; null where nobody is left to tell. */

@@ -43,7 +43,7 @@ function pump(): void {
   if (isOver) return;
   const due = Math.floor(((performance.now() - started) * rate) / 1000);
   for (; sent < due && client.isFree; sent++) {
-    const dueMs = started + (sent * 1000) / rate;
+    const dueMs = started + ((sent + 1) * 1000) / rate;
     client.send(() => latencies.push(performance.now() - dueMs));
   }
   Atomics.wait(bed, 0, 0, NAP_MS);

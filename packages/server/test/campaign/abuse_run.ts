@@ -7,7 +7,7 @@
  *
  * A seed is a run of so many frames. Not here: cases and their judge (`../abuse_cases.ts`, `../abuse_session.ts`).
  */
-import {getPriority, setPriority} from 'node:os';
+import {spawnSync} from 'node:child_process';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 import type {Role} from '../../src/index.ts';
@@ -30,9 +30,6 @@ const DRAWN_EACH = 60;
 const HONEST_RATE = 200;
 const PHASE_MS = 120_000;
 const SETTLE_MS = 300;
-/** By how much this process gives way to server and honest client, as `nice` counts. */
-const YIELDS = 10;
-const NICE_MAX = 19;
 /** Bytes: more than what is compiled and cached comes to, and less than a byte for each that was sent. */
 const GROWTH_MAX: number = 6 << 20;
 const LIMITS = {maxFrameBytes: 64 << 10, maxBatch: 3, drainMs: 10_000};
@@ -82,7 +79,7 @@ export async function runAbuse(seed: number, options: AbuseOptions): Promise<Abu
   const target = {port: server.port, rules, ...(tamper === undefined ? {} : {tamper})};
   const honest = new Honest({port: server.port, token: tokens.write, rate: HONEST_RATE});
   const abuse = await Abuse.prepare(seed, {...options, target, tokens, server});
-  const restorePriority = giveWay();
+  const takeBack = giveWay();
   const [undisturbed, abused, live]: [HonestPhase[], HonestPhase[], number[]] = [[], [], []];
   const rssBefore = server.residentBytes();
   for (let round = 1; round <= options.rounds && !options.isOver(); round++) {
@@ -109,7 +106,7 @@ export async function runAbuse(seed: number, options: AbuseOptions): Promise<Abu
   }
   await abuse.tellEnds();
   honest.close();
-  restorePriority();
+  takeBack();
   const rssAfter = server.residentBytes();
   const end = await server.stop();
   if (end.code !== 0) throw new AbuseViolation(`seed ${seed}: the server stopped with ${JSON.stringify(end)}`);
@@ -118,19 +115,16 @@ export async function runAbuse(seed: number, options: AbuseOptions): Promise<Abu
 
 /**
  * Whoever abuses a server does so from another machine: what it costs to make the frames is not to be taken from the
- * server's time. Its processes are there already; those of the next seed are started once this is taken back, where that
- * is allowed: a system may let nobody but root do so, and then they all have the same priority.
+ * server's time. So this process runs only where server and honest client leave a processor idle; a nicer priority would
+ * not do, because a system lets even the nicest finish its slice of milliseconds. What is started for the next seed has the
+ * ordinary policy again. Without `chrt`, or leave to use it, all of them have the same.
  */
 function giveWay(): () => void {
-  const before = getPriority();
-  setPriority(Math.min(NICE_MAX, before + YIELDS));
-  return () => {
-    try {
-      setPriority(before);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_SYSTEM_ERROR') throw error;
-    }
+  const setPolicy = (policy: '--idle' | '--other'): void => {
+    spawnSync('chrt', ['--all-tasks', policy, '--pid', '0', String(process.pid)], {stdio: 'ignore'});
   };
+  setPolicy('--idle');
+  return () => setPolicy('--other');
 }
 
 /** How much more was needed after the last round than after the first, in which all that is kept for good is made. */
