@@ -1,6 +1,7 @@
 // One vitest for the whole repository. Tests run from sources: every workspace package resolves through its
-// "@allocdb/source" export, so nothing has to be built first. Each package is a project of its own
-// (vitest run --project @allocdb/core); "extends" hands it these settings, which a bare directory would not get.
+// "@allocdb/source" export. Only the command and the programs that tests start run what was built (pnpm build, part of
+// npm test). Each package is a project of its own (vitest run --project @allocdb/core); "extends" hands it these settings,
+// which a bare directory would not get.
 import {existsSync, readdirSync} from 'node:fs';
 import {availableParallelism} from 'node:os';
 import {relative} from 'node:path';

@@ -1,4 +1,4 @@
-// The full tests: what needs servers that an ordinary machine has not got, and takes longer. `pnpm test:full` installs
+// The full tests: what needs servers, programs or rights that an ordinary machine has not got, and takes longer. `pnpm test:full` installs
 // them and runs this; `npm test` does not. Otherwise as vitest.config.ts: from sources, one project.
 import {defineConfig} from 'vitest/config';
 

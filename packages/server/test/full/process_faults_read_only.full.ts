@@ -7,11 +7,11 @@ import {existsSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {historyHeaderLine} from '@allocdb/node/history';
 import {afterEach, expect, test, vi} from 'vitest';
-import {type CommandResult, cleanUp, fingerprintOf, runCommand, ServeProcess, tempFile} from './command.ts';
-import {Peer} from './peer.ts';
-import {faultConfigFile} from './process_faults_config.ts';
-import {closeSmallDisks, SmallDisk} from './process_faults_small_disk.ts';
-import {create, reserve} from './requests.ts';
+import {type CommandResult, cleanUp, fingerprintOf, runCommand, ServeProcess, tempFile} from '../command.ts';
+import {Peer} from '../peer.ts';
+import {faultConfigFile} from '../process_faults_config.ts';
+import {closeSmallDisks, SmallDisk} from '../process_faults_small_disk.ts';
+import {create, reserve} from '../requests.ts';
 
 vi.setConfig({testTimeout: 300_000});
 

@@ -7,12 +7,12 @@ import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import type {ApiResponse} from '@allocdb/api';
 import {afterEach, expect, test, vi} from 'vitest';
-import {cleanUp, runCommand, ServeProcess} from './command.ts';
-import {Peer} from './peer.ts';
-import {faultConfigFile, filler} from './process_faults_config.ts';
-import {broughtAbout, FaultLoad, settle} from './process_faults_load.ts';
-import {closeSmallDisks, SmallDisk} from './process_faults_small_disk.ts';
-import {create, createMany, GET_METRICS, getResource, reserve} from './requests.ts';
+import {cleanUp, runCommand, ServeProcess} from '../command.ts';
+import {Peer} from '../peer.ts';
+import {faultConfigFile, filler} from '../process_faults_config.ts';
+import {broughtAbout, FaultLoad, settle} from '../process_faults_load.ts';
+import {closeSmallDisks, SmallDisk} from '../process_faults_small_disk.ts';
+import {create, createMany, GET_METRICS, getResource, reserve} from '../requests.ts';
 
 vi.setConfig({testTimeout: 300_000});
 
