@@ -197,6 +197,7 @@ async function* follow(
   stop: AbortController,
 ): AsyncGenerator<readonly Uint8Array[], void> {
   if (closed.aborted) throw new AllocDbError(definiteFailure('closed'), 'the client is closed');
+  let subscription: Subscription | null = null;
   const onStop = (): void => stop.abort();
   const close = (): void => subscription?.close();
   closed.addEventListener('abort', onStop);
@@ -206,7 +207,6 @@ async function* follow(
   let position = from;
   let failures = 0;
   let failingSinceMs = 0;
-  let subscription: Subscription | null = null;
   try {
     while (!stop.signal.aborted && isLeft(position)) {
       subscription = new Subscription(options, position);

@@ -51,7 +51,7 @@ export class Detail {
   async show(id: string): Promise<void> {
     const asked = ++this.#asked;
     const [resource, owner] = await this.#read(id);
-    if (asked === this.#asked) await this.#render(resource, owner);
+    if (asked === this.#asked) this.#render(resource, owner);
   }
 
   /** Shows again what is shown, as it is now. Rejects with Problem. */
@@ -59,7 +59,7 @@ export class Detail {
     const [id, asked] = [this.#shown, this.#asked];
     if (panel.hidden) return;
     const [resource, owner] = await this.#read(id);
-    if (asked === this.#asked && id === this.#shown) await this.#render(resource, owner);
+    if (asked === this.#asked && id === this.#shown) this.#render(resource, owner);
   }
 
   async #read(id: string): Promise<[Resource, Reservation | null]> {
@@ -67,7 +67,7 @@ export class Detail {
     return [resource, resource.reservation === null ? null : await this.#ownerOf(resource.reservation)];
   }
 
-  async #render(resource: Resource, owner: Reservation | null): Promise<void> {
+  #render(resource: Resource, owner: Reservation | null): void {
     if (panel.hidden) this.#returnTo = document.activeElement as HTMLElement | null;
     const isOther = this.#shown !== resource.id;
     this.#shown = resource.id;
@@ -83,7 +83,7 @@ export class Detail {
     this.#basis = basis;
     this.#history = null;
     this.#offerActions(owner);
-    await this.#showHistory(resource.id);
+    void this.#showHistory(resource.id);
   }
 
   close(): void {
@@ -149,14 +149,16 @@ export class Detail {
     if (list.childElementCount === 0 || list.dataset['of'] !== id)
       list.replaceChildren(make('li', {}, 'reading the log…'));
     list.dataset['of'] = id;
+    const basis = this.#basis;
+    const isOld = (): boolean => this.#shown !== id || this.#basis !== basis;
     try {
       const told = await this.#api.history(id);
-      if (this.#shown !== id) return;
+      if (isOld()) return;
       this.#history = {told, atMs: performance.now()};
       this.#showLines();
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      if (this.#shown !== id) return;
+      if (isOld()) return;
       // Asked for again with the next look at the resource.
       this.#basis = '';
       list.replaceChildren(make('li', {}, `not known: ${error.message}`));

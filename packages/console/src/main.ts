@@ -75,11 +75,14 @@ document.addEventListener('visibilitychange', () => {
   if (!document.hidden) void refresh();
 });
 
-/** Shows the resource that is found, or says why not. */
+let opens = 0;
+
+/** Shows the resource that is found, or says why not; what was asked for last. */
 function open(find: () => string | undefined | Promise<string | undefined>): void {
   const shown = async (): Promise<void> => {
+    const asked = ++opens;
     const id = await find();
-    if (id !== undefined) await detail.show(id);
+    if (id !== undefined && asked === opens) await detail.show(id);
   };
   told(shown());
 }

@@ -18,10 +18,15 @@ export interface Action {
 export function offer(place: HTMLElement, action: Action, onDone: () => void): void {
   const ask = make(
     'button',
-    {type: 'button', class: 'danger', click: () => confirm(place, action, crypto.randomUUID(), onDone)},
+    {type: 'button', class: 'danger', click: () => confirm(place, action, newKey(), onDone)},
     `${action.name}…`,
   );
   place.replaceChildren(ask);
+}
+
+/** An idempotency key. `crypto.randomUUID` is there for pages of HTTPS and of this machine only. */
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
 }
 
 function confirm(place: HTMLElement, action: Action, key: string, onDone: () => void): void {

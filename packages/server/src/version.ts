@@ -7,6 +7,10 @@ import {existsSync, readFileSync} from 'node:fs';
 /** The version in the nearest manifest above this module. */
 export function packageVersion(): string {
   let manifest = new URL('package.json', import.meta.url);
-  while (!existsSync(manifest)) manifest = new URL('../package.json', manifest);
+  while (!existsSync(manifest)) {
+    const above = new URL('../package.json', manifest);
+    if (above.href === manifest.href) throw new Error(`no package.json lies above ${import.meta.url}`);
+    manifest = above;
+  }
   return (JSON.parse(readFileSync(manifest, 'utf8')) as {version: string}).version;
 }

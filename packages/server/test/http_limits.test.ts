@@ -125,6 +125,33 @@ describe('slow clients', () => {
   });
 });
 
+describe('strangers that do not read what they were answered', () => {
+  const unread = requestText('GET /openapi.json').repeat(10) + requestText('GET /nowhere').repeat(200);
+
+  /** Asks for more and more, until answers stay where they are because nobody reads them. */
+  async function clogged(http: HttpTest): Promise<RawHttp> {
+    const raw = await RawHttp.open(http.port);
+    raw.pause();
+    for (let i = 0; i < 10; i++) {
+      raw.write(unread);
+      await pause(20);
+    }
+    return raw;
+  }
+
+  test('take no place with what was refused, and give way with the rest', async () => {
+    const http = await startHttp({limits: {maxInFlight: 10}});
+    const raws = await Promise.all(Array.from({length: 6}, () => clogged(http)));
+    expect(http.http.requestsInFlight).toBeLessThanOrEqual(10);
+    // Some gave way to others of them; whoever is left gives way to this.
+    await expectServed(http);
+    expect(http.ends.length).toBeGreaterThan(0);
+    expect(new Set(http.ends)).toEqual(new Set(['too_many_connections']));
+    for (const raw of raws) raw.destroy();
+    await until(() => http.http.requestsInFlight === 0, 'their requests to be gone');
+  });
+});
+
 describe('connections', () => {
   test('one too many is told so with its first request, and a place that is free is taken again', async () => {
     const http = await startHttp({limits: {maxConnections: 2}});

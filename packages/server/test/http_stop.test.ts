@@ -5,7 +5,7 @@
 import {connect} from 'node:net';
 import type {Database} from '@allocdb/api';
 import {afterEach, describe, expect, test} from 'vitest';
-import {until, withDeadline} from './command.ts';
+import {pause, until, withDeadline} from './command.ts';
 import {ask, type HttpTest, id, startHttp, stopHttp} from './http_in_process.ts';
 import {RawHttp, requestText} from './http_raw.ts';
 
@@ -67,6 +67,23 @@ describe('stopping', () => {
     await raw.closed();
     await stopped;
     expect(taken()).toBe(1);
+  });
+
+  test('waits for who reads slowly what was answered', async () => {
+    const http = await startHttp();
+    const raw = await RawHttp.open(http.port);
+    raw.pause();
+    // More than the buffers between the two ends hold.
+    const commands = Array.from({length: 8000}, (_, i) => ({command: 'create_resource', resource: id(i + 1)}));
+    raw.write(requestText('POST /v1/batch', {commands}));
+    await until(() => http.engine.durableLsn === 8000n, 'the batch to be executed');
+    const stopped = http.http.stop(GRACE_MS);
+    await pause(300);
+    raw.resume();
+    const [batch] = await raw.take(1);
+    expect((JSON.parse(batch?.body ?? '') as {results: unknown[]}).results).toHaveLength(commands.length);
+    await raw.closed();
+    await withDeadline(stopped, 'the port to stop');
   });
 
   test('ends connections that are idle, and accepts no more', async () => {

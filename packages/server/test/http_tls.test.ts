@@ -6,7 +6,7 @@ import {Agent, request} from 'node:https';
 import {connect, type TLSSocket} from 'node:tls';
 import {afterEach, describe, expect, test} from 'vitest';
 import {Authority, HERE, type Issued, selfSigned} from './certificates.ts';
-import {until} from './command.ts';
+import {until, withDeadline} from './command.ts';
 import {type HttpTest, id, startHttp, stopHttp} from './http_in_process.ts';
 import {RawHttp, requestText} from './http_raw.ts';
 
@@ -148,4 +148,12 @@ describe('a handshake', () => {
     const failed = http.events.find(({event}) => event === 'tls_handshake_failed');
     expect(failed).toMatchObject({reason: 'timeout'});
   });
+});
+
+test('a handshake that does not go on keeps the port from stopping no longer than from anything else', async () => {
+  const http = await startHttp({tls: ours, limits: {headerTimeoutMs: 600_000, requestTimeoutMs: 600_000}});
+  const silent = await RawHttp.open(http.port);
+  await withDeadline(http.http.stop(1000), 'the port to stop');
+  await silent.closed();
+  expect(http.ends).toEqual([]);
 });

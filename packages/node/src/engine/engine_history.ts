@@ -47,9 +47,9 @@ export async function readHistory(
   }
 }
 
-/** The state of the resource, once it is durable; null where the log tells everything. */
-async function knownOf({db, wal, whenDurable}: HistoryHost, resource: ResourceId | null): Promise<KnownState | null> {
-  if (resource === null || wal.firstLsn === 1n) return null;
+/** The state of the resource, once it is durable: the log may be cut before it is read. */
+async function knownOf({db, whenDurable}: HistoryHost, resource: ResourceId | null): Promise<KnownState | null> {
+  if (resource === null) return null;
   const known = knownInState(db, {resources: [resource], reservations: [], operation: null});
   await whenDurable(bigintOfU64(db.lastLsnLo, db.lastLsnHi), () => undefined);
   return known;

@@ -29,7 +29,10 @@ export class StreamEnd extends Error {
 export function changeStream(feed: ChangeFeed, signal: AbortSignal): PassThrough {
   const stream = new PassThrough();
   stream.write(': every change in order\n\n');
-  const heartbeat = setInterval(() => stream.writableLength === 0 && stream.write(':\n\n'), HEARTBEAT_MS);
+  const heartbeat = setInterval(
+    () => stream.writable && stream.writableLength === 0 && stream.write(':\n\n'),
+    HEARTBEAT_MS,
+  );
   stream.once('close', () => {
     clearInterval(heartbeat);
     feed.close();

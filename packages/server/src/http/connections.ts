@@ -1,8 +1,8 @@
 /**
  * Connections of the port and what is under way on each: how many there are, how many requests, of all and of one
- * connection, and how a connection ends. Where there are as many as allowed, a new one takes the place of the one that has
- * been idle for longest of those on which nobody was let in, so that strangers shut nobody out. Where there is none, it is
- * accepted and told so with its first request; a flood of them is not accepted any more.
+ * connection, and how a connection ends. Where there are as many as allowed, a new one takes the place of the one whose last
+ * request is the oldest of those on which nobody was let in, so that strangers shut nobody out; so it is with places of
+ * requests. Where there is none, it is accepted and told so with its first request; a flood of them is not accepted any more.
  *
  * Bytes that are no request, or come too late, end their connection with a problem. It stands behind the answers to the
  * requests before it, because answers come in the order of requests and are told apart by nothing else.
@@ -19,7 +19,10 @@ const REFUSED_CONNECTIONS = 64;
 const DRAIN_MS = 1000;
 
 interface Connection {
+  /** What is not finished, in the order of requests. */
   readonly responses: Set<ServerResponse>;
+  /** Those of them that take a place of the server's. What was refused takes none, however late that is read. */
+  readonly counted: Set<ServerResponse>;
   readonly isTooMany: boolean;
   /** Somebody was let in on it. */
   isKnown: boolean;
@@ -38,7 +41,7 @@ export class Connections {
   readonly #limits: HttpLimits;
   readonly #onOddEnd: (reason: string) => void;
   readonly #bySocket: Map<Socket, Connection> = new Map();
-  /** Those of them that are idle and not known, oldest first. */
+  /** Those of them that are not known, that with the oldest request first. */
   readonly #strangers: Set<Socket> = new Set();
   /** Those of them that are not too many. */
   #admitted: number = 0;
@@ -55,7 +58,7 @@ export class Connections {
     return this.#bySocket.size;
   }
 
-  /** Requests whose answer is not finished. */
+  /** Requests that were let in, and whose answer is not finished. */
   get inFlight(): number {
     return this.#inFlight;
   }
@@ -71,6 +74,7 @@ export class Connections {
       }
       this.#bySocket.set(socket, {
         responses: new Set(),
+        counted: new Set(),
         isTooMany,
         isKnown: false,
         gaveWay: false,
@@ -84,7 +88,7 @@ export class Connections {
       socket.destroySoon = () => {
         const connection = this.#bySocket.get(socket);
         if (connection !== undefined) connection.isEnded = true;
-        endGently(socket);
+        this.#end(socket);
       };
     });
   }
@@ -93,20 +97,37 @@ export class Connections {
   know({socket}: IncomingMessage): void {
     const connection = this.#bySocket.get(socket);
     if (connection !== undefined) connection.isKnown = true;
+    this.#strangers.delete(socket);
   }
 
-  /** Ends the connection that has been idle for longest of those on which nobody was let in; false without any. */
+  /** Ends the connection whose last request is the oldest of those on which nobody was let in; false without any. */
   #makeRoom(): boolean {
-    for (const socket of this.#strangers) {
-      const connection = this.#bySocket.get(socket);
-      this.#strangers.delete(socket);
-      if (connection === undefined) continue;
-      connection.gaveWay = true;
-      this.#admitted--;
-      socket.destroy();
+    const [oldest] = this.#strangers;
+    if (oldest === undefined) return false;
+    this.#giveUp(oldest);
+    return true;
+  }
+
+  /** Ends the first of these connections that has requests under way, other than this one; false without any. */
+  #makeRoomForRequest(socket: Socket): boolean {
+    for (const stranger of this.#strangers) {
+      if (stranger === socket || this.#bySocket.get(stranger)?.counted.size === 0) continue;
+      this.#giveUp(stranger);
       return true;
     }
     return false;
+  }
+
+  #giveUp(socket: Socket): void {
+    this.#strangers.delete(socket);
+    const connection = this.#bySocket.get(socket);
+    if (connection !== undefined) {
+      connection.gaveWay = true;
+      this.#admitted--;
+      this.#inFlight -= connection.counted.size;
+      connection.counted.clear();
+    }
+    socket.destroy();
   }
 
   /** Counts a request in, until its answer is finished; answers what is too many, if anything is. */
@@ -114,10 +135,18 @@ export class Connections {
     const connection = this.#bySocket.get(socket);
     if (connection === undefined) return null;
     connection.responses.add(response);
-    this.#strangers.delete(socket);
-    this.#inFlight++;
+    if (this.#strangers.delete(socket)) this.#strangers.add(socket);
     response.once('close', () => this.#leave(socket, connection, response));
     connection.requests++;
+    const refusal = this.#refusalOf(socket, connection, response);
+    if (refusal === null) {
+      connection.counted.add(response);
+      this.#inFlight++;
+    }
+    return refusal;
+  }
+
+  #refusalOf(socket: Socket, connection: Connection, response: ServerResponse): Problem | null {
     const {maxRequestsPerConnection: requestsMax} = this.#limits;
     // Requests that were sent ahead of the end are not executed, because their answers could not be sent any more.
     if (requestsMax > 0 && connection.requests > requestsMax) return problemOf('shutting_down');
@@ -129,7 +158,7 @@ export class Connections {
     if (connection.responses.size > this.#limits.maxInFlightPerConnection) {
       return problemOf('too_many_requests_in_flight', {scope: 'connection'});
     }
-    return this.#inFlight > this.#limits.maxInFlight
+    return this.#inFlight >= this.#limits.maxInFlight && !this.#makeRoomForRequest(socket)
       ? problemOf('too_many_requests_in_flight', {scope: 'server'})
       : null;
   }
@@ -144,6 +173,8 @@ export class Connections {
   onError(error: NodeJS.ErrnoException, socket: Socket): void {
     const problem = problemOfBytes(error);
     const connection = this.#bySocket.get(socket);
+    // What comes behind the end is not looked at.
+    if (problem !== null && connection?.isEnded) return;
     if (problem === null || connection === undefined) {
       if (connection !== undefined) connection.hasFailed = true;
       socket.destroy();
@@ -154,14 +185,11 @@ export class Connections {
   }
 
   #leave(socket: Socket, connection: Connection, response: ServerResponse): void {
+    if (connection.counted.delete(response)) this.#inFlight--;
     if (!connection.responses.delete(response)) return;
-    this.#inFlight--;
-    const isStranger = !connection.isKnown && !connection.isTooMany && connection.responses.size === 0;
-    if (isStranger && this.#bySocket.has(socket)) this.#strangers.add(socket);
-    // An answer that had begun before the end was asked for has promised to keep the connection.
-    if (this.#isEnding && connection.responses.size === 0) socket.end();
     if (connection.last !== null) this.#endIfAnswered(socket, connection, connection.last);
-    else if (this.#isEnding && connection.responses.size === 0) endGently(socket);
+    // An answer that had begun before the end was asked for has promised to keep the connection.
+    else if (this.#isEnding && connection.responses.size === 0) this.#end(socket);
   }
 
   /**
@@ -176,7 +204,8 @@ export class Connections {
     if (connection?.isTooMany || connection?.gaveWay) this.#onOddEnd('too_many_connections');
     else if (connection?.last) this.#onOddEnd(connection.last.code);
     else if (connection?.hasFailed) this.#onOddEnd('socket');
-    this.#inFlight -= connection?.responses.size ?? 0;
+    this.#inFlight -= connection?.counted.size ?? 0;
+    connection?.counted.clear();
     const unfinished = [...(connection?.responses ?? [])];
     connection?.responses.clear();
     for (const response of unfinished) {
@@ -193,19 +222,21 @@ export class Connections {
     connection.isEnded = true;
     const hasAnother = responses.some(({headersSent}) => headersSent);
     if (socket.writable && !hasAnother) socket.write(rawProblem(problem));
-    endGently(socket);
+    this.#end(socket);
   }
-}
 
-/**
- * Ends a connection behind everything that was written to it, however slowly that is read (who reads nothing has the time
- * of `stallTimeoutMs`), and reads it for a while longer, so that a reset does not eat what it was told.
- */
-function endGently(socket: Socket): void {
-  // What comes now is not looked at. Node's parser lets go of the socket when somebody else listens to it.
-  socket.removeAllListeners('data').on('data', () => undefined);
-  socket.resume();
-  socket.end(() => setTimeout(() => socket.destroy(), DRAIN_MS).unref());
+  /**
+   * Ends a connection behind everything that was written to it, however slowly that is read within the time that a peer may
+   * stall, and reads it for a while longer, so that a reset does not eat what it was told.
+   */
+  #end(socket: Socket): void {
+    const force = setTimeout(() => socket.destroy(), this.#limits.stallTimeoutMs).unref();
+    socket.once('close', () => clearTimeout(force));
+    // What comes now is not looked at. Node's parser lets go of the socket when somebody else listens to it.
+    socket.removeAllListeners('data').on('data', () => undefined);
+    socket.resume();
+    socket.end(() => setTimeout(() => socket.destroy(), DRAIN_MS).unref());
+  }
 }
 
 /** What bytes that are no request, or not in time, are told; null where nobody is left to tell. */

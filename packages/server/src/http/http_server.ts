@@ -128,13 +128,14 @@ export function createHttpServer(host: HttpHost, options: HttpServerOptions = {}
   }
 }
 
-function createApp({host, limits, connections}: HttpContext): HttpApp {
+function createApp({host, limits, connections, stopping}: HttpContext): HttpApp {
   const app: HttpApp = fastify({
     serverFactory: handler =>
       createNodeServer(handler, connections, {
         limits,
         tls: host.tls ?? null,
         log: host.log,
+        stopping,
         onHandshakeFailure: () => host.onConnectionEnd?.('tls_handshake'),
       }),
     // The framework's own would answer ahead of the requests that are under way.

@@ -29,6 +29,8 @@ interface PortOptions {
   readonly limits: HttpLimits;
   readonly tls: HttpTls | null;
   readonly log: Log;
+  /** Fires when the port stops: a handshake that is under way is not waited for. */
+  readonly stopping: AbortSignal;
   /** Told of each TLS handshake that has failed. */
   onHandshakeFailure(): void;
 }
@@ -81,6 +83,8 @@ export function createNodeServer(handler: Handler, connections: Connections, por
     else response.once('socket', () => response.headersSent || response.writeContinue());
     server.emit('request', request, response);
   });
+  // Node takes a connection for idle whose answer has not left yet. All are ended by connections.ts, behind their answers.
+  server.closeIdleConnections = () => undefined;
   if (tls !== null) watchHandshakes(server, connections, port);
   connections.watch(server, tls === null ? 'connection' : 'secureConnection');
   return server;
@@ -106,7 +110,10 @@ function watchHandshakes(server: Server, connections: Connections, port: PortOpt
   const {headerTimeoutMs, maxConnections} = port.limits;
   const failures = new HandshakeLog(port.log, undefined, port.onHandshakeFailure);
   /** By peer, oldest first. */
-  const arriving = new Map<string, {readonly timer: NodeJS.Timeout; end(reason: string): void}>();
+  const arriving = new Map<
+    string,
+    {readonly socket: Socket; readonly timer: NodeJS.Timeout; end(reason: string): void}
+  >();
   const settle = (peer: string): void => {
     clearTimeout(arriving.get(peer)?.timer);
     arriving.delete(peer);
@@ -114,6 +121,8 @@ function watchHandshakes(server: Server, connections: Connections, port: PortOpt
   server.on('connection', (socket: Socket) => {
     const [oldest] = arriving.values();
     if (connections.count + arriving.size >= maxConnections) oldest?.end('gave way');
+    // Gone already.
+    if (socket.remotePort === undefined) return;
     const peer = peerOf(socket);
     const end = (reason: string): void => {
       settle(peer);
@@ -121,8 +130,11 @@ function watchHandshakes(server: Server, connections: Connections, port: PortOpt
       socket.destroy();
     };
     const timer = setTimeout(() => end('timeout'), headerTimeoutMs).unref();
-    arriving.set(peer, {timer, end});
+    arriving.set(peer, {socket, timer, end});
     socket.once('close', () => settle(peer));
+  });
+  port.stopping.addEventListener('abort', () => {
+    for (const {socket} of arriving.values()) socket.destroy();
   });
   server.on('secureConnection', (socket: TLSSocket) => settle(peerOf(socket)));
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {

@@ -36,6 +36,9 @@ export function createOperations(engine: SingleNodeEngine, options: OperationsOp
   // Loaded when somebody asks for the first time: a server without HTTP has no use for it.
   const render = async (): ReturnType<ServerMetrics['render']> => {
     made ??= import('./prometheus.ts').then(({createMetrics}) => createMetrics(engine, all));
+    made.catch(() => {
+      made = null;
+    });
     return (await made).render();
   };
   const metrics = {render};

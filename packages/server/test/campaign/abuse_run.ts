@@ -30,8 +30,8 @@ const DRAWN_EACH = 60;
 const HONEST_RATE = 200;
 const PHASE_MS = 120_000;
 const SETTLE_MS = 300;
-/** Bytes: more than what is compiled and cached comes to, and less than a byte for each that was sent. */
-const GROWTH_MAX: number = 6 << 20;
+/** Bytes from the first rounds to the last: more than what is compiled and cached comes to, less than a byte for each sent. */
+const GROWTH_MAX: number = 3 << 20;
 const LIMITS = {maxFrameBytes: 64 << 10, maxBatch: 3, drainMs: 10_000};
 
 /** A promise that did not hold. */
@@ -127,9 +127,12 @@ function giveWay(): () => void {
   return () => setPolicy('--other');
 }
 
-/** How much more was needed after the last round than after the first, in which all that is kept for good is made. */
+/**
+ * How much more was needed after both of the last two rounds than after either of the first two, in which all that is kept
+ * for good is made. What one round happens to keep a little longer is no growth.
+ */
 function growthOf(live: readonly number[]): number {
-  return (live.at(-1) ?? 0) - (live[0] ?? 0);
+  return Math.min(...live.slice(-2)) - Math.max(...live.slice(0, 2));
 }
 
 /** The case that broke the promise, made small: of those that were under way the first that does it again. */

@@ -57,7 +57,7 @@ export function upkeepRoutes(app: HttpApp, {host, stopping}: HttpContext): void 
       const {name} = request.body;
       if (backup === null) return sendProblem(reply, problemOf('no_backups'));
       const gone = new AbortController();
-      request.raw.socket.once('close', () => gone.abort(new Error('the client has gone')));
+      reply.raw.once('close', () => gone.abort(new Error('the client has gone')));
       const signal = AbortSignal.any([stopping, gone.signal]);
       const work = async (onProgress: OnProgress): Promise<Json> => {
         const {lsn, snapshotLsn, bytes, durationMs} = await backup(name, {signal, onProgress});
