@@ -21,7 +21,9 @@ export default defineConfig({
         // Threads are started from files of their own, which must lie beside the chunk that starts them.
         verify_worker: at('../node/src/storage/verify_worker.ts'),
       },
-      output: {entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js'},
+      // Not `var`, which Vite prefers: what is constant in the sources is a constant to the compiler, too (a quarter of the time of
+      // a command).
+      output: {topLevelVar: false, entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js'},
     },
   },
 });
