@@ -9,6 +9,7 @@ import {performance} from 'node:perf_hooks';
 import {HttpConnection, type HttpOwner} from './http_connection.ts';
 import {BatchFeed, CommandFeed, type HttpFeed, ReadFeed} from './http_requests.ts';
 import type {LatencyRecorder} from './latency_recorder.ts';
+import {LoopEnd} from './loop_end.ts';
 import {Workload} from './workload.ts';
 import {TTL_SLOTS} from './workload_config.ts';
 
@@ -35,10 +36,7 @@ export class HttpClient implements HttpOwner {
   readonly #connections: HttpConnection[] = [];
   readonly #feeds: readonly HttpFeed[];
   readonly #sentMs: Float64Array;
-  readonly #failed: Promise<never>;
-  #fail: (error: Error) => void = () => undefined;
-  #draining: boolean = false;
-  #drained: () => void = () => undefined;
+  readonly #end: LoopEnd = new LoopEnd(() => this.#connections.every(({isOutstanding}) => !isOutstanding));
 
   /** Connects all connections; nothing is sent yet. Rejects when one of them fails. */
   static async connect(port: number, load: HttpLoad, part: HttpPart): Promise<HttpClient> {
@@ -56,10 +54,6 @@ export class HttpClient implements HttpOwner {
     const {connections} = load;
     this.#feeds = feedsOf(load, part);
     this.#sentMs = new Float64Array(connections);
-    this.#failed = new Promise((_, reject) => {
-      this.#fail = reject;
-    });
-    this.#failed.catch(() => undefined);
     for (let i = 0; i < connections; i++) this.#connections.push(new HttpConnection(this, port, i));
   }
 
@@ -70,18 +64,12 @@ export class HttpClient implements HttpOwner {
 
   /** The promise's value, or the first thing that went wrong on a connection. */
   orFailure<T>(promise: Promise<T>): Promise<T> {
-    return Promise.race([promise, this.#failed]);
+    return this.#end.orFailure(promise);
   }
 
   /** Sends no more and resolves when nothing is outstanding; the connections stay open. */
-  async stop(): Promise<void> {
-    await this.orFailure(
-      new Promise<void>(resolve => {
-        this.#drained = resolve;
-        this.#draining = true;
-        this.#drainedYet();
-      }),
-    );
+  stop(): Promise<void> {
+    return this.#end.stop();
   }
 
   /** Closes the connections without waiting; without effect when they are closed. */
@@ -93,23 +81,18 @@ export class HttpClient implements HttpOwner {
     this.recorder?.record(performance.now() - (this.#sentMs[connection.index] as number));
     this.#feeds[connection.index]?.take(status, body);
     this.answers++;
-    if (!this.#draining) this.#send(connection);
-    else this.#drainedYet();
+    if (this.#end.goesOn()) this.#send(connection);
   }
 
   /** Told by connections; the first one counts. */
   fail(error: Error): void {
-    this.#fail(error);
+    this.#end.fail(error);
   }
 
   #send(connection: HttpConnection): void {
     const request = this.#feeds[connection.index]?.next() ?? '';
     this.#sentMs[connection.index] = performance.now();
     connection.send(request);
-  }
-
-  #drainedYet(): void {
-    if (this.#connections.every(({isOutstanding}) => !isOutstanding)) this.#drained();
   }
 }
 

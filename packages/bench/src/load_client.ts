@@ -7,6 +7,7 @@
  */
 import {LaneFeed} from './lane_feed.ts';
 import {type ConnectionOwner, LoadConnection} from './load_connection.ts';
+import {LoopEnd} from './loop_end.ts';
 import {batchOf, type LoadShape} from './scenario.ts';
 import {Workload} from './workload.ts';
 
@@ -40,10 +41,7 @@ export class LoadClient implements ConnectionOwner {
   readonly #connections: LoadConnection[] = [];
   readonly #requests: number;
   readonly #observer: AnswerObserver | null;
-  readonly #failed: Promise<never>;
-  #fail: (error: Error) => void = () => undefined;
-  #draining: boolean = false;
-  #drained: () => void = () => undefined;
+  readonly #end: LoopEnd = new LoopEnd(() => this.#connections.every(({feed}) => feed.outstanding === 0));
 
   /**
    * Connects all connections and completes their handshakes; nothing is sent yet. Rejects when one of them fails. The
@@ -63,10 +61,6 @@ export class LoadClient implements ConnectionOwner {
     this.#batch = batch;
     this.#requests = outstanding;
     this.#observer = observer;
-    this.#failed = new Promise((_, reject) => {
-      this.#fail = reject;
-    });
-    this.#failed.catch(() => undefined);
     for (let i = 0; i < connections; i++) {
       const feed = new LaneFeed(workload, i * lanes, lanes, batch);
       this.#connections.push(new LoadConnection(this, port, i, feed, lanes));
@@ -93,18 +87,12 @@ export class LoadClient implements ConnectionOwner {
 
   /** The promise's value, or the first thing that went wrong on a connection. */
   orFailure<T>(promise: Promise<T>): Promise<T> {
-    return Promise.race([promise, this.#failed]);
+    return this.#end.orFailure(promise);
   }
 
   /** Sends no more and resolves when nothing is outstanding; the connections stay open. */
-  async stop(): Promise<void> {
-    await this.orFailure(
-      new Promise<void>(resolve => {
-        this.#drained = resolve;
-        this.#draining = true;
-        this.#drainedYet();
-      }),
-    );
+  stop(): Promise<void> {
+    return this.#end.stop();
   }
 
   /** Closes the connections without waiting; without effect when they are closed. */
@@ -119,16 +107,11 @@ export class LoadClient implements ConnectionOwner {
   onAnswer(connection: LoadConnection): void {
     this.answers += this.#batch;
     this.#observer?.onAnswer(connection.index);
-    if (!this.#draining) connection.send();
-    else this.#drainedYet();
+    if (this.#end.goesOn()) connection.send();
   }
 
   /** Told by connections; the first one counts. */
   fail(error: Error): void {
-    this.#fail(error);
-  }
-
-  #drainedYet(): void {
-    if (this.#connections.every(({feed}) => feed.outstanding === 0)) this.#drained();
+    this.#end.fail(error);
   }
 }

@@ -45,7 +45,8 @@ export interface Lease extends AsyncDisposable {
   readonly operation: OperationId;
   /**
    * Fires, with an AllocDbError `lease_lost`, at the local deadline, on a refusal that says it is over, on release, and at
-   * the end of its scope unless it was, or may have been, confirmed. Asked for behind the deadline it has fired, however busy the process was.
+   * the end of its scope unless it was, or may have been, confirmed. Asked for behind the deadline it has fired, however busy
+   * the process was.
    */
   readonly signal: AbortSignal;
   /** Makes it permanent. The local deadline means nothing afterwards. */
