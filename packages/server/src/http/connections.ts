@@ -85,11 +85,7 @@ export class Connections {
       });
       socket.once('close', () => this.#onClose(socket));
       // What node does behind an answer that says `connection: close`: it would reset whoever is still sending.
-      socket.destroySoon = () => {
-        const connection = this.#bySocket.get(socket);
-        if (connection !== undefined) connection.isEnded = true;
-        this.#end(socket);
-      };
+      socket.destroySoon = () => this.#end(socket);
     });
   }
 
@@ -219,7 +215,6 @@ export class Connections {
   #endIfAnswered(socket: Socket, connection: Connection, problem: Problem): void {
     const responses = [...connection.responses];
     if (connection.isEnded || responses.some(({req}) => req.complete)) return;
-    connection.isEnded = true;
     const hasAnother = responses.some(({headersSent}) => headersSent);
     if (socket.writable && !hasAnother) socket.write(rawProblem(problem));
     this.#end(socket);
@@ -230,6 +225,8 @@ export class Connections {
    * stall, and reads it for a while longer, so that a reset does not eat what it was told.
    */
   #end(socket: Socket): void {
+    const connection = this.#bySocket.get(socket);
+    if (connection !== undefined) connection.isEnded = true;
     const force = setTimeout(() => socket.destroy(), this.#limits.stallTimeoutMs).unref();
     socket.once('close', () => clearTimeout(force));
     // What comes now is not looked at. Node's parser lets go of the socket when somebody else listens to it.
